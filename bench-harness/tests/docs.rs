@@ -114,6 +114,46 @@ fn the_index_of_decisions_names_every_decision() {
     }
 }
 
+/// Names that the root of a library re-exports.
+fn exported(lib: &str) -> Vec<&str> {
+    let exports = lib.split("\npub use ").skip(1);
+    let paths = exports.map(|rest| rest.split(';').next().unwrap());
+    let names = paths.flat_map(|path| {
+        let list = path
+            .split_once('{')
+            .map(|(_, list)| list.trim_end_matches('}'));
+        list.unwrap_or_else(|| path.rsplit("::").next().unwrap())
+            .split(',')
+    });
+    names
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_page_of_the_library_names_every_item() {
+    let (root, _) = workspace_and_programs();
+    let page = std::fs::read_to_string(root.join("docs/reference/library.md")).unwrap();
+    let words: Vec<&str> = page
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+        .collect();
+    for package in ["fast-queue", "workflow-queue"] {
+        let lib = std::fs::read_to_string(root.join(package).join("src/lib.rs")).unwrap();
+        let items = exported(&lib);
+        assert!(
+            items.contains(&"NewTask") && items.contains(&"rusqlite"),
+            "{items:?}"
+        );
+        for item in items {
+            assert!(
+                words.contains(&item),
+                "docs/reference/library.md: {item} of {package}"
+            );
+        }
+    }
+}
+
 /// A link to a missing file is worse than none.
 #[test]
 fn every_link_between_pages_has_a_target() {

@@ -27,26 +27,17 @@ fn promote(path: &Path) -> Promotion {
 }
 
 fn register(queue: &FastQueue) -> Registration {
-    let serves = Serves {
-        queues: "default".into(),
-        commands: true,
-        handlers: Vec::new(),
-    };
+    let serves = Serves::new("default").commands(true);
     Registration::new(queue, 1, serves).unwrap()
 }
 
 fn claim(queue: &impl Queue, worker: WorkerId) -> Claim {
-    let request = ClaimRequest::commands(worker, 1);
+    let request = ClaimRequest::new(worker, 1).commands(true);
     queue.claim(&request).unwrap().tasks[0].claim
 }
 
 fn succeeded(claim: Claim) -> Vec<Settlement> {
-    vec![Settlement {
-        claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    }]
+    vec![Settlement::new(claim, Outcome::Succeeded)]
 }
 
 #[test]
@@ -60,7 +51,9 @@ fn a_promotion_waits_for_living_workers_and_loses_nothing() {
     let running = claim(&fast, worker);
 
     assert_eq!(promote(&path), Promotion::Waiting(fast.workers().unwrap()));
-    let refused = fast.claim(&ClaimRequest::commands(worker, 1)).unwrap_err();
+    let refused = fast
+        .claim(&ClaimRequest::new(worker, 1).commands(true))
+        .unwrap_err();
     assert!(matches!(refused, Error::Promoted { .. }), "{refused}");
     let refused = fast.enqueue(vec![NewTask::shell("t", "true")]).unwrap_err();
     assert!(matches!(refused, Error::Promoted { .. }), "{refused}");
@@ -142,15 +135,7 @@ fn restoring_a_backup_of_the_other_program_reports_the_change_of_engine() {
         let enqueued = queue.enqueue(vec![NewTask::shell("t", "true")]);
         assert_eq!(enqueued.is_err(), foreign);
     }
-    let open = |path: &Path, open| {
-        WorkflowQueue::open_with(
-            path,
-            SqliteOptions {
-                open,
-                ..SqliteOptions::new()?
-            },
-        )
-    };
+    let open = |path: &Path, open| WorkflowQueue::open_with(path, SqliteOptions::new()?.open(open));
     let to = folder.path().join("second.db");
     assert!(restore(&to, &fast, &options(), open).unwrap().foreign);
     assert!(!restore(&to, &flow, &options(), open).unwrap().foreign);

@@ -194,10 +194,7 @@ fn processes_of_the_suite_work_on_files_of_both_engines() {
     let open = OpenOptions::new(Durability::Fast).expect("options");
     let fast = FastQueue::open_with(path("fast.db"), open.clone()).expect("a file");
     processes_work(&fast, "fast");
-    let options = SqliteOptions {
-        open,
-        ..SqliteOptions::new().expect("options")
-    };
+    let options = SqliteOptions::new().expect("options").open(open);
     let workflow = WorkflowQueue::open_with(path("workflow.db"), options).expect("a file");
     processes_work(&workflow, "workflow");
 }

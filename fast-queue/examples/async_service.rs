@@ -69,7 +69,7 @@ async fn result(Shared(jobs): Shared<Jobs>, Path(id): Path<i64>) -> Result<Respo
         State::Failed | State::Cancelled | State::Skipped => {
             StatusCode::UNPROCESSABLE_ENTITY.into_response()
         }
-        State::Scheduled | State::Blocked | State::Queued | State::Running => {
+        State::Scheduled | State::Blocked | State::Queued | State::Running | _ => {
             StatusCode::ACCEPTED.into_response()
         }
     })
@@ -92,7 +92,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     };
     let handlers = Handlers::new().register_json_async("shout", &Handle::current(), shout);
     let slots = NonZeroU32::new(10_000).ok_or("that is not zero")?;
-    let worker = Worker::new(Arc::clone(&queue), WorkerOptions::handlers(slots, handlers))?;
+    let worker = Worker::new(
+        Arc::clone(&queue),
+        WorkerOptions::new(slots).handlers(handlers),
+    )?;
     let stopper = worker.stopper();
     let working = tokio::spawn(worker.run_async(()));
 

@@ -27,11 +27,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Every claimant has an id. Two programs, or two threads, never get the same task.
     let me = WorkerId::from_bits(queue.random());
-    let request = ClaimRequest {
-        commands: false,
-        handlers: vec!["resize".to_owned()],
-        ..ClaimRequest::commands(me, 2)
-    };
+    let request = ClaimRequest::new(me, 2).handlers(["resize"]);
     loop {
         let claimed = queue.claim(&request)?.tasks;
         if claimed.is_empty() {
@@ -43,12 +39,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             // The claim proves that the task is ours. If another worker took it over meanwhile, the
             // settle changes nothing and says so.
-            Settlement {
-                claim: task.claim,
-                outcome: Outcome::Succeeded,
-                output: None,
-                ended_at: None,
-            }
+            Settlement::new(task.claim, Outcome::Succeeded)
         });
         queue.settle(settlements.collect())?;
     }

@@ -41,15 +41,14 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // `ServedQueues::all([])` serves every queue, also those of later tasks.
     let four = NonZeroU32::new(4).ok_or("four is not zero")?;
-    let options = WorkerOptions {
-        queues: ServedQueues::named([
+    let options = WorkerOptions::new(four)
+        .handlers(handlers)
+        .queues(ServedQueues::named([
             ServedQueue::new("mail").reserving(2),
             ServedQueue::new("newsletters"),
             ServedQueue::new("reports"),
-        ]),
-        drain: true,
-        ..WorkerOptions::handlers(four, handlers)
-    };
+        ]))
+        .drain(true);
     let summary = Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
     assert_eq!(summary.succeeded, 1_002);
 

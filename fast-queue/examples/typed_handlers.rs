@@ -58,9 +58,10 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             bytes: u64::from(resize.width) * 480,
         })
     });
-    let mut options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
-    options.drain = true;
-    options.grace = Duration::from_secs(5);
+    let options = WorkerOptions::new(NonZeroU32::MIN)
+        .handlers(handlers)
+        .drain(true)
+        .grace(Duration::from_secs(5));
     Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
     let output = queue.output(added[0].id)?.ok_or("a result is kept")?;

@@ -32,10 +32,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let queue = Arc::new(FastQueue::open(folder.path().join("mail.db"))?);
 
     // The second attempt begins a hundredth of a second after the first one has failed.
-    let soon = TaskOptions {
-        backoff_ms: 10,
-        ..TaskOptions::default()
-    };
+    let soon = TaskOptions::new().backoff_ms(10);
     let added = queue.enqueue(vec![
         NewTask::handler("greet", b"Ada"),
         NewTask::handler("mail", b"ada@example.org").options(soon),
@@ -59,10 +56,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Two tasks at a time. With `drain` the worker ends once nothing is left. Without it, the
     // worker waits for more until its `stopper` tells it to end.
     let two = NonZeroU32::new(2).ok_or("two is not zero")?;
-    let options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::handlers(two, handlers)
-    };
+    let options = WorkerOptions::new(two).handlers(handlers).drain(true);
     let summary = Worker::new(Arc::clone(&queue), options)?.run(&mut Log)?;
 
     println!("{} tasks succeeded", summary.succeeded);

@@ -82,10 +82,9 @@ pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims>
             )
         };
         if let Some(task) = database.write_statement(one)? {
-            return Ok(Claims {
-                tasks: vec![task],
-                ..Claims::default()
-            });
+            let mut claims = Claims::default();
+            claims.tasks.push(task);
+            return Ok(claims);
         }
     }
     let (guard, queue_ids) = (queue.guard.clone(), Arc::clone(database.queue_ids()));
@@ -265,9 +264,9 @@ impl Attempt<'_> {
             && let Some(row) = found.next()?
         {
             match rows::claimed_task(row, self.request.worker, handler)? {
-                Ok(task) => {
-                    let queue = Arc::clone(queue);
-                    self.done.claims.tasks.push(ClaimedTask { queue, ..task });
+                Ok(mut task) => {
+                    task.queue = Arc::clone(queue);
+                    self.done.claims.tasks.push(task);
                 }
                 Err(task) => unreadable.push(task),
             }

@@ -34,11 +34,10 @@
 //!     println!("resizing {photo}, attempt {}", task.attempt());
 //!     Ok(Done::Succeeded)
 //! });
-//! let options = WorkerOptions {
-//!     commands: true,
-//!     drain: true,
-//!     ..WorkerOptions::handlers(NonZeroU32::MIN, handlers)
-//! };
+//! let options = WorkerOptions::new(NonZeroU32::MIN)
+//!     .commands(true)
+//!     .handlers(handlers)
+//!     .drain(true);
 //! Worker::new(Arc::clone(&queue), options)?.run(&mut Log)?;
 //! for task in added {
 //!     assert_eq!(queue.get(task.id)?.map(|task| task.state), Some(State::Succeeded));
@@ -59,13 +58,8 @@
 //! queue.enqueue(vec![NewTask::shell("greet", "echo hello")])?;
 //!
 //! let worker = WorkerId::from_bits(queue.random());
-//! for task in queue.claim(&ClaimRequest::commands(worker, 10))?.tasks {
-//!     queue.settle(vec![Settlement {
-//!         claim: task.claim,
-//!         outcome: Outcome::Succeeded,
-//!         output: None,
-//!         ended_at: None,
-//!     }])?;
+//! for task in queue.claim(&ClaimRequest::new(worker, 10).commands(true))?.tasks {
+//!     queue.settle(vec![Settlement::new(task.claim, Outcome::Succeeded)])?;
 //! }
 //! assert_eq!(queue.stats()?.count(fast_queue::State::Succeeded), 1);
 //! # Ok(())
@@ -132,23 +126,25 @@ pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
-pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
+pub use queue_core::output::{Chunk, Damaged, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
     Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Invariant,
-    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, Serves, Stats,
-    TaskCopy, Waiter, Waits, WorkerInfo,
+    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, ScheduleStanding,
+    Serves, Stats, TaskCopy, Waiter, Waits, WorkerInfo,
 };
+pub use queue_core::random::{Random, SystemRandom};
 #[cfg(feature = "tokio")]
 pub use queue_core::runtime::AsyncQueue;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::{
     Halt, Hold, LeftRunning, NextDue, Observer, Obstacle, Recovered, SignalGuard, StopReason,
-    Stopped, Stopper, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions,
+    Stopped, Stopper, Summary, Unreachable, Unrecorded, Worker, WorkerEvent, WorkerOptions,
 };
 pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
+pub use queue_core::workflow::{Condition, Edge};
 pub use queue_core::{Location, Remedy, ServedQueue, ServedQueues};
 /// The version of rusqlite that transactions of the caller come from: 0.40.
 pub use rusqlite;

@@ -12,7 +12,7 @@ fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
     let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
     let task = || NewTask::shell("t", "true");
     queue.enqueue(vec![task()]).unwrap();
-    let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
+    let request = ClaimRequest::new(WorkerId::from_bits(2), 1).commands(true);
     let first = queue.claim(&request).unwrap().tasks;
     assert_eq!(first.len(), 1);
     let (queue_id, _) = queue.database().queue_ids().only(&request).unwrap();

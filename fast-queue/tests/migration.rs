@@ -55,14 +55,9 @@ fn a_file_of_the_first_version_continues_with_its_attempts() {
     assert_eq!(wrote(&queue, 2, 1), Some(one.clone()));
     let claim = queue.claims_of(WorkerId(7)).unwrap()[0];
     let settle = |claim, text: &str| {
-        let output = Some(Output(text.as_bytes().to_vec()));
+        let output = Output(text.as_bytes().to_vec());
         let outcome = Outcome::Exited { code: 1 };
-        let settlement = Settlement {
-            claim,
-            outcome,
-            output,
-            ended_at: None,
-        };
+        let settlement = Settlement::new(claim, outcome).output(output);
         queue.settle(vec![settlement]).unwrap();
     };
     settle(claim, "o1\n2");
@@ -71,7 +66,7 @@ fn a_file_of_the_first_version_continues_with_its_attempts() {
 
     queue.retry(&[TaskId(1)]).unwrap();
     let again = queue
-        .claim(&ClaimRequest::commands(WorkerId(7), 1))
+        .claim(&ClaimRequest::new(WorkerId(7), 1).commands(true))
         .unwrap();
     let again = &again.tasks[0];
     assert_eq!((again.claim.task, again.attempt), (TaskId(1), 3));

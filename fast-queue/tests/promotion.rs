@@ -43,7 +43,7 @@ fn a_promoting_file_takes_nothing_new_but_lets_workers_finish() {
     let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
     let tasks = || vec![NewTask::shell("one", "true"), NewTask::shell("two", "true")];
     queue.enqueue(tasks()).unwrap();
-    let request = ClaimRequest::commands(WORKER, 1);
+    let request = ClaimRequest::new(WORKER, 1).commands(true);
     let claim = queue.claim(&request).unwrap().tasks[0].claim;
 
     mark(&queue, 1);
@@ -51,14 +51,11 @@ fn a_promoting_file_takes_nothing_new_but_lets_workers_finish() {
     assert!(refused(&queue.enqueue(tasks())));
     assert!(refused(&queue.enqueue(vec![NewTask::handler("new", "x")])));
     assert!(refused(&queue.claim(&request)));
-    assert!(refused(&queue.claim(&ClaimRequest::commands(WORKER, 20))));
+    assert!(refused(
+        &queue.claim(&ClaimRequest::new(WORKER, 20).commands(true))
+    ));
     assert!(refused(&queue.set_paused("default", true)));
-    let settled = queue.settle(vec![Settlement {
-        claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    }]);
+    let settled = queue.settle(vec![Settlement::new(claim, Outcome::Succeeded)]);
     assert_eq!(settled.unwrap(), [Settled::Recorded(State::Succeeded)]);
     assert_eq!(queue.stats().unwrap().total(), 2);
 }
@@ -68,18 +65,15 @@ fn a_promoted_file_refuses_even_the_settle() {
     let folder = tempfile::tempdir().unwrap();
     let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
     queue.enqueue(vec![NewTask::shell("one", "true")]).unwrap();
-    let request = ClaimRequest::commands(WORKER, 1);
+    let request = ClaimRequest::new(WORKER, 1).commands(true);
     let claim = queue.claim(&request).unwrap().tasks[0].claim;
 
     mark(&queue, 2);
 
     for outcome in [Outcome::Succeeded, Outcome::Returned] {
-        assert!(refused(&queue.settle(vec![Settlement {
-            claim,
-            outcome,
-            output: None,
-            ended_at: None,
-        }])));
+        assert!(refused(
+            &queue.settle(vec![Settlement::new(claim, outcome)])
+        ));
     }
     assert!(refused(&queue.reap(WORKER)));
     assert!(refused(&queue.cancel(&[claim.task])));
@@ -90,36 +84,18 @@ fn a_promoted_file_refuses_even_the_settle() {
 }
 
 fn success(claim: Claim) -> Settlement {
-    Settlement {
-        claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    }
+    Settlement::new(claim, Outcome::Succeeded)
 }
 
 fn everything_old() -> PruneRequest {
-    PruneRequest {
-        finished_before: Timestamp(i64::MAX),
-        states: Vec::new(),
-        keep: 0,
-        dry_run: false,
-    }
+    PruneRequest::new(Timestamp(i64::MAX))
 }
 
 fn worker() -> WorkerInfo {
-    WorkerInfo {
-        id: WorkerId(8),
-        pid: 1,
-        boot_id: "boot".to_owned(),
-        started_at: Timestamp(0),
-        slots: 1,
-        serves: Serves {
-            queues: "default".into(),
-            commands: true,
-            handlers: Vec::new(),
-        },
-    }
+    WorkerInfo::new(WorkerId(8), 1, "boot")
+        .started_at(Timestamp(0))
+        .slots(1)
+        .serves(Serves::new("default").commands(true))
 }
 
 /// Rows of all tables of the queue as text, without the mark itself.
@@ -159,12 +135,12 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
         let due = NewTask::shell("due", "true").run_at(Timestamp(queue.now().wall.0 + 1));
         queue.enqueue(one()).unwrap();
         queue.enqueue(one()).unwrap();
-        let request = ClaimRequest::commands(WORKER, 1);
+        let request = ClaimRequest::new(WORKER, 1).commands(true);
         let ended = queue.claim(&request).unwrap().tasks[0].claim;
         queue.settle(vec![success(ended)]).unwrap();
         let claim = queue.claim(&request).unwrap().tasks[0].claim;
         queue.enqueue(vec![due]).unwrap();
-        let held = queue.enqueue(vec![NewTask::shell("held", "true").held()]);
+        let held = queue.enqueue(vec![NewTask::shell("held", "true").held(true)]);
         assert_eq!(held.unwrap()[0].id, TaskId(4));
 
         mark(&queue, engine);
@@ -175,7 +151,7 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
         assert!(refused(&queue.enqueue(vec![keyed])));
         assert!(refused(&queue.enqueue([one(), one()].concat())));
         for limit in [0, 1, 10] {
-            let request = ClaimRequest::commands(WORKER, limit);
+            let request = ClaimRequest::new(WORKER, limit).commands(true);
             assert!(refused(&queue.claim(&request)), "limit {limit}");
         }
         let mut own = Connection::open(queue.path()).unwrap();

@@ -44,7 +44,7 @@ fn victim() {
         return;
     };
     let queue = Arc::new(FastQueue::open(Path::new(&path)).unwrap());
-    let options = WorkerOptions::commands(NonZeroU32::new(4).unwrap());
+    let options = WorkerOptions::new(NonZeroU32::new(4).unwrap()).commands(true);
     let worker = Worker::new(queue, options).unwrap();
     let _signals = worker.stopper().on_signals().unwrap();
     worker.run(&mut ()).unwrap();
@@ -88,7 +88,7 @@ fn a_live_worker_recovers_a_killed_one_at_once() {
     until("the escapee runs", || folder.path().join("pid").exists());
     let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
 
-    let options = WorkerOptions::commands(NonZeroU32::MIN);
+    let options = WorkerOptions::new(NonZeroU32::MIN).commands(true);
     let worker = Worker::new(Arc::clone(&queue), options).unwrap();
     let stopper = worker.stopper();
     let (sender, events) = mpsc::channel();
@@ -129,18 +129,14 @@ fn a_program_that_is_no_worker_can_recover_a_dead_one() {
 
 /// Worker of an earlier boot, whose lock is free.
 fn long_dead(queue: &FastQueue, id: WorkerId) -> WorkerInfo {
-    let info = WorkerInfo {
+    let info = WorkerInfo::new(
         id,
-        pid: std::process::id(),
-        boot_id: format!("not {}", boot_id().unwrap()),
-        started_at: queue.now().wall,
-        slots: 1,
-        serves: Serves {
-            queues: "default".into(),
-            commands: true,
-            handlers: Vec::new(),
-        },
-    };
+        std::process::id(),
+        format!("not {}", boot_id().unwrap()),
+    )
+    .started_at(queue.now().wall)
+    .slots(1)
+    .serves(Serves::new("default").commands(true));
     queue.register(&info).unwrap();
     info
 }
@@ -155,9 +151,9 @@ fn a_lock_that_cannot_be_tried_does_not_prevent_other_recoveries() {
     let foreign = long_dead(&queue, WorkerId(1)).id;
     std::fs::create_dir(queue.sidecar().worker_lock(foreign)).unwrap();
     let dead = long_dead(&queue, WorkerId(2)).id;
-    let request = queue_core::ClaimRequest::commands(dead, 1);
+    let request = queue_core::ClaimRequest::new(dead, 1).commands(true);
     queue.claim(&request).unwrap();
-    let mut options = WorkerOptions::commands(NonZeroU32::MIN);
+    let mut options = WorkerOptions::new(NonZeroU32::MIN).commands(true);
     options.drain = true;
     let worker = Worker::new(Arc::clone(&queue), options).unwrap();
     let summary = worker.run(&mut ()).unwrap();
@@ -170,7 +166,7 @@ fn a_worker_of_an_earlier_boot_is_recovered_without_looking_at_processes() {
     let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
     queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
     let worker = long_dead(&queue, WorkerId(77)).id;
-    let request = queue_core::ClaimRequest::commands(worker, 1);
+    let request = queue_core::ClaimRequest::new(worker, 1).commands(true);
     let claim = queue.claim(&request).unwrap().tasks[0].claim;
     let recovered = recover_once(&queue).unwrap();
     assert_eq!(recovered[0].tasks[0].claim, claim);
@@ -192,7 +188,7 @@ fn watchers_of(pid: u32) -> usize {
 fn a_worker_that_left_is_not_watched_although_its_process_lives() {
     let folder = tempfile::tempdir().unwrap();
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
-    let options = WorkerOptions::commands(NonZeroU32::MIN);
+    let options = WorkerOptions::new(NonZeroU32::MIN).commands(true);
     let worker = Worker::new(Arc::clone(&queue), options).unwrap();
     let (own, stopper) = (worker.id(), worker.stopper());
     let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
@@ -220,7 +216,7 @@ fn files_of_dead_workers_are_swept_and_those_of_live_ones_are_not() {
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
     let stray = queue.sidecar().worker_lock(queue_core::WorkerId(5));
     std::fs::write(&stray, "").unwrap();
-    let options = WorkerOptions::commands(NonZeroU32::MIN);
+    let options = WorkerOptions::new(NonZeroU32::MIN).commands(true);
     let one = Worker::new(Arc::clone(&queue), options.clone()).unwrap();
     let two = Worker::new(Arc::clone(&queue), options).unwrap();
     assert!(!stray.exists());
@@ -262,10 +258,7 @@ fn tasks_survive_workers_that_are_killed_again_and_again() {
         )
     };
     let command = format!("{}; sleep 0.05; {}", say("start"), say("end"));
-    let options = queue_core::TaskOptions {
-        max_crashes: 100,
-        ..queue_core::TaskOptions::default()
-    };
+    let options = queue_core::TaskOptions::default().max_crashes(100);
     let task = NewTask::shell("t", command).options(options);
     queue.enqueue(vec![task; TASKS]).unwrap();
     let lines = || std::fs::read_to_string(&log).unwrap_or_default();

@@ -49,17 +49,12 @@ impl Sandbox {
 const WORKER: WorkerId = WorkerId(7);
 
 fn claim(queue: &FastQueue) -> Claim {
-    let request = ClaimRequest::commands(WORKER, 1);
+    let request = ClaimRequest::new(WORKER, 1).commands(true);
     queue.claim(&request).unwrap().tasks.remove(0).claim
 }
 
 fn settle(queue: &FastQueue, claim: Claim) -> Settled {
-    let settlement = Settlement {
-        claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    };
+    let settlement = Settlement::new(claim, Outcome::Succeeded);
     queue.settle(vec![settlement]).unwrap().remove(0)
 }
 
@@ -154,11 +149,7 @@ fn an_empty_queue_can_be_restored() {
 fn a_worker_of_the_backup_without_claims_is_forgotten() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
-    let serves = Serves {
-        queues: "default".into(),
-        commands: true,
-        handlers: Vec::new(),
-    };
+    let serves = Serves::new("default").commands(true);
     let registration = Registration::new(&queue, 1, serves).unwrap();
     sandbox.backup(&queue);
     registration.close(&queue).unwrap();
@@ -177,12 +168,7 @@ fn only_a_succeeded_task_keeps_its_token() {
     let called_off = claim(&queue);
     queue.cancel(&ids[1..]).unwrap();
     queue
-        .settle(vec![Settlement {
-            claim: called_off,
-            outcome: Outcome::Returned,
-            output: None,
-            ended_at: None,
-        }])
+        .settle(vec![Settlement::new(called_off, Outcome::Returned)])
         .unwrap();
     sandbox.backup(&queue);
     drop(queue);

@@ -248,21 +248,16 @@ impl Host for ScheduledHost {
 }
 
 fn open(path: &Path) -> FastQueue {
-    let options = OpenOptions {
-        clock: Arc::new(ManualClock::default()),
-        ..OpenOptions::new(Durability::Fast).unwrap()
-    };
+    let options = OpenOptions::new(Durability::Fast)
+        .unwrap()
+        .clock(Arc::new(ManualClock::default()));
     FastQueue::open_with(path, options).unwrap()
 }
 
 /// Works until told to stop. The worker that ends the last task tells all others.
 fn work(path: &Path, index: usize, world: Arc<World>) {
     let queue = Arc::new(open(path));
-    let serves = Serves {
-        queues: "default".into(),
-        commands: true,
-        handlers: Vec::new(),
-    };
+    let serves = Serves::new("default").commands(true);
     let registration = Registration::new(&*queue, 1, serves.clone()).unwrap();
     let id = registration.info().id;
     let host = ScheduledHost {
@@ -359,10 +354,7 @@ fn scenario(cast: Cast) {
     for thread in threads {
         thread.join().unwrap();
     }
-    let everything = ListQuery {
-        limit: usize::MAX,
-        ..ListQuery::default()
-    };
+    let everything = ListQuery::new().limit(usize::MAX);
     let tasks = queue.list(&everything).unwrap();
     assert_eq!(tasks.len(), cast.producers * cast.tasks);
     for task in tasks {

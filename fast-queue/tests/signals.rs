@@ -36,7 +36,7 @@ fn a_guard_gives_signals_their_previous_dispositions_back() {
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
     assert_eq!(queue.stats().unwrap().total(), 0);
     let handlers = Handlers::new().register("nothing", |_| Ok(Done::Succeeded));
-    let options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    let options = WorkerOptions::new(NonZeroU32::MIN).handlers(handlers);
     let worker = Worker::new(queue, options).unwrap();
     let stopper = worker.stopper();
     let requests = || stopper.requests(Duration::ZERO);

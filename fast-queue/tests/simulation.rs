@@ -11,11 +11,9 @@ use queue_core::random::Random;
 use queue_testing::simulation::{Config, Counts, Plant, Report, Setup, SeveralQueues, run};
 
 fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<FastQueue> {
-    let options = OpenOptions {
-        clock,
-        random,
-        ..OpenOptions::new(Durability::Fast)?
-    };
+    let options = OpenOptions::new(Durability::Fast)?
+        .clock(clock)
+        .random(random);
     FastQueue::open_with(path, options)
 }
 

@@ -29,14 +29,11 @@ impl Used {
             .enqueue(vec![NewTask::handler("resize", b"photo".to_vec())])
             .unwrap();
         let claims = queue
-            .claim(&ClaimRequest::commands(WorkerId(7), 3))
+            .claim(&ClaimRequest::new(WorkerId(7), 3).commands(true))
             .unwrap();
         let outcomes = [Outcome::Succeeded, Outcome::Exited { code: 1 }];
-        let settle = |(task, outcome): (&fast_queue::ClaimedTask, Outcome)| Settlement {
-            claim: task.claim,
-            outcome,
-            output: Some(Output(b"o2\nhi".to_vec())),
-            ended_at: None,
+        let settle = |(task, outcome): (&fast_queue::ClaimedTask, Outcome)| {
+            Settlement::new(task.claim, outcome).output(Output(b"o2\nhi".to_vec()))
         };
         let settlements = claims.tasks.iter().zip(outcomes).map(settle).collect();
         queue.settle(settlements).unwrap();

@@ -28,7 +28,7 @@ impl Bench {
     fn new(slots: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
-        let mut options = WorkerOptions::commands(NonZeroU32::new(slots).unwrap());
+        let mut options = WorkerOptions::new(NonZeroU32::new(slots).unwrap()).commands(true);
         options.drain = true;
         options.grace = Duration::from_millis(400);
         Self {
@@ -69,10 +69,7 @@ impl Observer for Events {
 }
 
 fn once() -> TaskOptions {
-    TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    }
+    TaskOptions::new().max_attempts(1)
 }
 
 #[test]
@@ -92,10 +89,7 @@ fn a_draining_worker_runs_everything_and_ends() {
 fn a_failed_task_is_retried_after_its_backoff() {
     let bench = Bench::new(1);
     let mark = bench.folder.path().join("mark");
-    let options = TaskOptions {
-        backoff_ms: 30,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().backoff_ms(30);
     let command = format!("test -e {0} || {{ touch {0}; exit 1; }}", mark.display());
     let task = bench.enqueue(NewTask::shell("again", command).options(options));
     let summary = bench.drain();
@@ -106,10 +100,7 @@ fn a_failed_task_is_retried_after_its_backoff() {
 #[test]
 fn a_task_beyond_its_timeout_is_ended_even_if_it_ignores_term() {
     let bench = Bench::new(1);
-    let options = TaskOptions {
-        timeout_ms: Some(50),
-        ..once()
-    };
+    let options = once().timeout_ms(50);
     let command = "trap '' TERM; while :; do sleep 0.05; done";
     let task = bench.enqueue(NewTask::shell("stubborn", command).options(options));
     assert_eq!(bench.drain().failed, 1);
@@ -175,13 +166,9 @@ fn an_idle_worker_learns_of_tasks_from_another_queue_handle() {
 fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
     let bench = Bench::new(1);
     bench.shell("true");
-    let serves = Serves {
-        queues: "default".into(),
-        commands: true,
-        handlers: Vec::new(),
-    };
+    let serves = Serves::new("default").commands(true);
     let other = Registration::new(&*bench.queue, 1, serves).unwrap();
-    let request = ClaimRequest::commands(other.info().id, 1);
+    let request = ClaimRequest::new(other.info().id, 1).commands(true);
     let claimed = bench.queue.claim(&request).unwrap().tasks.remove(0);
     let worker = bench.worker();
     let mark = worker.id().0.to_le_bytes();
@@ -189,12 +176,7 @@ fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
     let board = bench.queue.sidecar().listening_file();
     let listens = || std::fs::read(&board).unwrap().starts_with(&mark);
     until("it listens", listens);
-    let settlement = Settlement {
-        claim: claimed.claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    };
+    let settlement = Settlement::new(claimed.claim, Outcome::Succeeded);
     bench.queue.settle(vec![settlement]).unwrap();
     bench.queue.database().coordination().tell_settled();
     assert_eq!(running.join().unwrap(), Summary::default());
@@ -213,10 +195,9 @@ fn a_worker_of_handlers_runs_no_commands() {
         sender.lock().unwrap().send(number * 2)?;
         Ok(Done::Succeeded)
     });
-    bench.options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::handlers(NonZeroU32::MIN, handlers)
-    };
+    bench.options = WorkerOptions::new(NonZeroU32::MIN)
+        .handlers(handlers)
+        .drain(true);
     assert_eq!(bench.drain().succeeded, 1);
     assert_eq!(doubled.recv(), Ok(42));
     assert_eq!(bench.state(task), State::Succeeded);

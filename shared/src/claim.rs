@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 pub use crate::ids::{Claim, WorkerId};
+use crate::names::DEFAULT_QUEUE;
 use crate::options::TaskOptions;
 use crate::served::ServedQueues;
 use crate::work::Work;
 
 /// Request of a worker for tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClaimRequest {
     /// The worker that will run the tasks.
     pub worker: WorkerId,
@@ -29,22 +31,59 @@ pub struct ClaimRequest {
 }
 
 impl ClaimRequest {
-    /// A request for up to `limit` commands of the default queue.
-    pub fn commands(worker: WorkerId, limit: usize) -> Self {
+    /// A request for up to `limit` tasks of the default queue. It finds none unless the worker runs
+    /// [`commands`](Self::commands) or has [`handlers`](Self::handlers).
+    pub fn new(worker: WorkerId, limit: usize) -> Self {
         Self {
             worker,
             limit,
             queues: ServedQueues::default(),
             free: limit,
             after: None,
-            commands: true,
+            commands: false,
             handlers: Vec::new(),
         }
+    }
+
+    /// Sets the queues to claim from.
+    #[must_use]
+    pub fn queues(mut self, queues: impl Into<ServedQueues>) -> Self {
+        self.queues = queues.into();
+        self
+    }
+
+    /// Sets the number of free slots, of which this claim may fill `limit`.
+    #[must_use]
+    pub fn free(mut self, free: usize) -> Self {
+        self.free = free;
+        self
+    }
+
+    /// Sets the queue that had the last turn.
+    #[must_use]
+    pub fn after(mut self, after: impl Into<Arc<str>>) -> Self {
+        self.after = Some(after.into());
+        self
+    }
+
+    /// Sets if the worker runs commands.
+    #[must_use]
+    pub fn commands(mut self, commands: bool) -> Self {
+        self.commands = commands;
+        self
+    }
+
+    /// Sets the handlers of the worker.
+    #[must_use]
+    pub fn handlers(mut self, handlers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.handlers = handlers.into_iter().map(Into::into).collect();
+        self
     }
 }
 
 /// A task with the claim to run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClaimedTask {
     /// Claim to run it.
     pub claim: Claim,
@@ -64,8 +103,26 @@ pub struct ClaimedTask {
     pub depends: bool,
 }
 
+impl ClaimedTask {
+    /// Makes the first attempt at a task of the default queue, with every other setting at its
+    /// default.
+    pub fn new(claim: Claim, name: impl Into<String>, work: Work) -> Self {
+        Self {
+            claim,
+            queue: DEFAULT_QUEUE.into(),
+            name: name.into(),
+            work,
+            priority: 0,
+            attempt: 1,
+            options: TaskOptions::default(),
+            depends: false,
+        }
+    }
+}
+
 /// Answer to a [`ClaimRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Claims {
     /// Claimed tasks: of each queue the highest priority first.
     pub tasks: Vec<ClaimedTask>,
@@ -83,6 +140,7 @@ pub struct Claims {
 
 /// State of a claim, as a heartbeat finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Held {
     /// The worker still holds it.
     Held,

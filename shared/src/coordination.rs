@@ -79,6 +79,7 @@ pub trait Listening: fmt::Debug + Send {
 
 /// Origin of a worker, relative to the process that recovers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// The same boot and pid namespace: its processes can be seen.
     Here,

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 
 /// Location of a queue. This build opens only files.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Location {
     /// The file at this path.
     File(PathBuf),

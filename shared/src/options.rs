@@ -15,6 +15,7 @@ pub const MAX_ENVIRONMENT_BYTES: usize = 128 << 10;
 /// are stored as JSON; an ordinary task stores nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TaskOptions {
     /// Attempts (exits, timeouts) before the task is `failed`; at least 1.
     #[serde(skip_serializing_if = "is_default_attempts")]
@@ -93,6 +94,95 @@ fn is_default_max_backoff(value: &u64) -> bool {
 }
 
 impl TaskOptions {
+    /// Makes the settings of an ordinary task.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the attempts before the task is failed.
+    #[must_use]
+    pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts;
+        self
+    }
+
+    /// Sets the crashes before the task is failed.
+    #[must_use]
+    pub fn max_crashes(mut self, max_crashes: u32) -> Self {
+        self.max_crashes = max_crashes;
+        self
+    }
+
+    /// Sets the delay before the first retry, in milliseconds.
+    #[must_use]
+    pub fn backoff_ms(mut self, backoff_ms: u64) -> Self {
+        self.backoff_ms = backoff_ms;
+        self
+    }
+
+    /// Sets the longest delay before a retry, in milliseconds.
+    #[must_use]
+    pub fn max_backoff_ms(mut self, max_backoff_ms: u64) -> Self {
+        self.max_backoff_ms = max_backoff_ms;
+        self
+    }
+
+    /// Sets the longest time for one attempt, in milliseconds.
+    #[must_use]
+    pub fn timeout_ms(mut self, timeout_ms: u64) -> Self {
+        self.timeout_ms = Some(timeout_ms);
+        self
+    }
+
+    /// Sets the directory of the command.
+    #[must_use]
+    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
+        self.cwd = Some(cwd.into());
+        self
+    }
+
+    /// Adds a variable to the environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets if the added variables are the whole environment.
+    #[must_use]
+    pub fn env_only(mut self, env_only: bool) -> Self {
+        self.env_only = env_only;
+        self
+    }
+
+    /// Sets the shell of a shell command, by name or path.
+    #[must_use]
+    pub fn shell(mut self, shell: impl Into<String>) -> Self {
+        self.shell = Some(shell.into());
+        self
+    }
+
+    /// Sets if standard output and standard error are one pipe.
+    #[must_use]
+    pub fn merge_output(mut self, merge_output: bool) -> Self {
+        self.merge_output = merge_output;
+        self
+    }
+
+    /// Sets the exit codes that are retried; all if empty.
+    #[must_use]
+    pub fn retry_codes(mut self, codes: impl Into<Vec<i32>>) -> Self {
+        self.retry_codes = codes.into();
+        self
+    }
+
+    /// Sets the exit codes that are never retried.
+    #[must_use]
+    pub fn fatal_codes(mut self, codes: impl Into<Vec<i32>>) -> Self {
+        self.fatal_codes = codes.into();
+        self
+    }
+
     /// Text for `queue_tasks.options`; `None` if every setting has its default.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::state::State;
 
 /// End of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The command exited 0, or the handler returned success.
     Succeeded,
@@ -55,6 +56,7 @@ pub enum Outcome {
 /// `queue_tasks.reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Reason {
     /// A command exited with a code other than 0.
     Exit = 1,
@@ -126,6 +128,7 @@ impl Reason {
 
 /// Outcome to record, on behalf of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settlement {
     /// Claim it is recorded for.
     pub claim: Claim,
@@ -138,6 +141,30 @@ pub struct Settlement {
 }
 
 impl Settlement {
+    /// Records that outcome, reached now, without output.
+    pub fn new(claim: Claim, outcome: Outcome) -> Self {
+        Self {
+            claim,
+            outcome,
+            output: None,
+            ended_at: None,
+        }
+    }
+
+    /// Sets the output to store.
+    #[must_use]
+    pub fn output(mut self, output: Output) -> Self {
+        self.output = Some(output);
+        self
+    }
+
+    /// Sets the end of the execution, by this machine's boot clock.
+    #[must_use]
+    pub fn ended_at(mut self, ended_at: BootTime) -> Self {
+        self.ended_at = Some(ended_at);
+        self
+    }
+
     /// End of the execution in wall time, which may be long before the file let it be recorded.
     /// Never after `now`.
     pub fn finished_at(&self, now: Now) -> Timestamp {

@@ -49,6 +49,7 @@ pub enum Stream {
 
 /// Piece of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Chunk<'a> {
     /// Bytes that the command wrote.
     Written {

@@ -6,6 +6,7 @@ mod edit;
 mod fact;
 mod finding;
 mod list_query;
+mod prune_request;
 mod retry_plan;
 mod schedule_standing;
 mod task_copy;
@@ -21,6 +22,7 @@ pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
 pub use self::finding::{Finding, Invariant, Repaired};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
+pub use self::prune_request::PruneRequest;
 pub use self::retry_plan::RetryPlan;
 pub use self::schedule_standing::ScheduleStanding;
 pub use self::task_copy::TaskCopy;
@@ -467,6 +469,7 @@ pub struct Reaped {
 
 /// Number of tasks in each state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Counts, indexed by a state's code.
     pub by_state: [u64; 8],
@@ -490,6 +493,7 @@ impl Stats {
 
 /// Handler queue: a queue's part for commands, or for one handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueueInfo {
     /// Name of the queue.
     pub name: String,
@@ -499,17 +503,4 @@ pub struct QueueInfo {
     pub paused_at: Option<Timestamp>,
     /// Number of queued tasks.
     pub queued: u64,
-}
-
-/// Selection of tasks to prune.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PruneRequest {
-    /// Time before which the tasks ended.
-    pub finished_before: Timestamp,
-    /// Terminal states; all if empty.
-    pub states: Vec<State>,
-    /// Number of the newest ended tasks that are kept at any age.
-    pub keep: u64,
-    /// True if tasks are counted and not deleted.
-    pub dry_run: bool,
 }

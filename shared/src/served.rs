@@ -8,6 +8,7 @@ use crate::names::{DEFAULT_QUEUE, check_name, is_of_lines};
 
 /// Queue that a worker serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServedQueue {
     /// Name of the queue.
     pub name: Arc<str>,

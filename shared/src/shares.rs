@@ -179,7 +179,7 @@ mod tests {
         ClaimRequest {
             queues: ServedQueues::named(queues.iter().map(queue)),
             free,
-            ..ClaimRequest::commands(WorkerId(1), limit)
+            ..ClaimRequest::new(WorkerId(1), limit).commands(true)
         }
     }
 

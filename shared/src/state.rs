@@ -5,6 +5,7 @@ use std::fmt;
 /// State of a task. The discriminant is the code in `queue_tasks.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum State {
     /// Its `run_at` is in the future.
     Scheduled = 0,

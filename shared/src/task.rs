@@ -18,6 +18,7 @@ pub const MAX_KEY_BYTES: usize = 1024;
 
 /// Task to enqueue.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewTask {
     /// Name, shown to people; 1 to 200 bytes without NUL.
     pub name: String,
@@ -113,10 +114,10 @@ impl NewTask {
         self
     }
 
-    /// Makes the task wait until it is released.
+    /// Sets if the task waits until it is released.
     #[must_use]
-    pub fn held(mut self) -> Self {
-        self.held = true;
+    pub fn held(mut self, held: bool) -> Self {
+        self.held = held;
         self
     }
 
@@ -225,6 +226,7 @@ fn check_argument(what: &str, text: &str) -> Result<()> {
 
 /// Stored task.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Task {
     /// Number in the file.
     pub id: TaskId,

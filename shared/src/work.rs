@@ -12,6 +12,7 @@ pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// Work of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Work {
     /// Command line for `/bin/sh -c`.
     Shell(String),

@@ -7,6 +7,7 @@ use crate::served::{ServedQueue, ServedQueues};
 
 /// Registered worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkerInfo {
     /// Id.
     pub id: WorkerId,
@@ -25,6 +26,7 @@ pub struct WorkerInfo {
 /// Queues, commands and handlers that a worker runs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(from = "StoredServes", into = "StoredServes")]
+#[non_exhaustive]
 pub struct Serves {
     /// Queues it claims from.
     pub queues: ServedQueues,
@@ -34,7 +36,65 @@ pub struct Serves {
     pub handlers: Vec<String>,
 }
 
+impl WorkerInfo {
+    /// Makes a worker with one slot that runs nothing, of a process of the machine with that boot id.
+    pub fn new(id: WorkerId, pid: u32, boot_id: impl Into<String>) -> Self {
+        Self {
+            id,
+            pid,
+            boot_id: boot_id.into(),
+            started_at: Timestamp(0),
+            slots: 1,
+            serves: Serves::new(ServedQueues::default()),
+        }
+    }
+
+    /// Sets the time of its start.
+    #[must_use]
+    pub fn started_at(mut self, started_at: Timestamp) -> Self {
+        self.started_at = started_at;
+        self
+    }
+
+    /// Sets the number of tasks it runs at once.
+    #[must_use]
+    pub fn slots(mut self, slots: u32) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// Sets the queues, commands and handlers it runs.
+    #[must_use]
+    pub fn serves(mut self, serves: Serves) -> Self {
+        self.serves = serves;
+        self
+    }
+}
+
 impl Serves {
+    /// Serves these queues, without commands or handlers.
+    pub fn new(queues: impl Into<ServedQueues>) -> Self {
+        Self {
+            queues: queues.into(),
+            commands: false,
+            handlers: Vec::new(),
+        }
+    }
+
+    /// Sets if the worker runs commands.
+    #[must_use]
+    pub fn commands(mut self, commands: bool) -> Self {
+        self.commands = commands;
+        self
+    }
+
+    /// Sets the handlers of the worker.
+    #[must_use]
+    pub fn handlers(mut self, handlers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.handlers = handlers.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// True if the worker runs tasks of that queue and handler ('' for commands).
     pub fn covers(&self, queue: &str, handler: &str) -> bool {
         self.queues.covers(queue)

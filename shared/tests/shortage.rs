@@ -55,14 +55,7 @@ fn hoard() -> Vec<File> {
 
 fn read_only(path: &Path) -> queue_core::Result<Database> {
     let options = OpenOptions::new(Durability::Fast).unwrap();
-    Database::open(
-        path,
-        OpenOptions {
-            read_only: true,
-            ..options
-        },
-        &[CORE],
-    )
+    Database::open(path, options.read_only(true), &[CORE])
 }
 
 fn count(database: &Database) -> queue_core::Result<i64> {

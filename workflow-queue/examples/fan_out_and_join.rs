@@ -53,11 +53,10 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The parts are commands; a worker of a program runs commands only on request.
     let two = NonZeroU32::new(2).ok_or("two is not zero")?;
-    let options = WorkerOptions {
-        commands: true,
-        drain: true,
-        ..WorkerOptions::handlers(two, handlers)
-    };
+    let options = WorkerOptions::new(two)
+        .handlers(handlers)
+        .commands(true)
+        .drain(true);
     Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
     assert_eq!(queue.stats()?.count(State::Succeeded), 5);

@@ -41,8 +41,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(words)
         });
     let two = NonZeroU32::new(2).ok_or("two is not zero")?;
-    let mut options = WorkerOptions::handlers(two, handlers);
-    options.drain = true;
+    let options = WorkerOptions::new(two).handlers(handlers).drain(true);
     Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
     let sum = added.last().ok_or("four tasks were added")?.id;

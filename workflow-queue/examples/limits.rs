@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use workflow_queue::{
-    Done, Handlers, Limit, LimitKind, NewTask, Queue, Settings, State, Worker, WorkerOptions,
-    WorkflowQueue, WorkflowTask,
+    Done, Handlers, Limit, NewTask, Queue, Settings, State, Worker, WorkerOptions, WorkflowQueue,
+    WorkflowTask,
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,19 +24,12 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The limit is on a key, which tasks of any queue may have. It is stored in the file, so it
     // holds for every worker of every program.
     let printer = b"printer".to_vec();
-    queue.set_limit(&Limit {
-        kind: LimitKind::Key(printer.clone()),
-        concurrency: Some(1),
-        rate: None,
-    })?;
+    queue.set_limit(&Limit::key(printer.clone()).concurrency(1))?;
 
     let mut tasks = Vec::new();
     for page in ["one", "two", "three"] {
         let task = WorkflowTask::from(NewTask::handler("print", page));
-        tasks.push(task.settings(Settings {
-            limit_key: Some(printer.clone()),
-            ..Settings::default()
-        }));
+        tasks.push(task.settings(Settings::new().limit_key(printer.clone())));
     }
     tasks.push(NewTask::handler("think", b"").into());
     queue.enqueue_workflow(tasks)?;
@@ -58,10 +51,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(Done::Succeeded)
         });
     let four = NonZeroU32::new(4).ok_or("four is not zero")?;
-    let options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::handlers(four, handlers)
-    };
+    let options = WorkerOptions::new(four).handlers(handlers).drain(true);
     let summary = Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
     // Two tasks at the printer at once would have failed an attempt.

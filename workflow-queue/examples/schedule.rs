@@ -15,7 +15,6 @@ use workflow_queue::schedule::firing::FiringResult;
 use workflow_queue::schedule::spec::{Overlap, Rules, Spec};
 use workflow_queue::{
     Done, Handlers, NewSchedule, NewTask, Queue, Timestamp, Worker, WorkerOptions, WorkflowQueue,
-    WorkflowTask,
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,14 +23,13 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let queue = Arc::new(WorkflowQueue::open(folder.path().join("clock.db"))?);
 
     // A real schedule would be `Spec::cron("pulse", "30 2 * * *", "Europe/Berlin")`.
-    let mut rules = Rules::default();
-    rules.overlap = Overlap::Queue;
+    let rules = Rules::new().overlap(Overlap::Queue);
     let spec = Spec::every(Duration::from_secs(1), queue.now().wall, "UTC")?;
-    let pulse = NewSchedule {
-        name: "pulse".to_owned(),
-        spec: spec.with_rules(rules)?,
-        task: WorkflowTask::from(NewTask::handler("pulse", b"")),
-    };
+    let pulse = NewSchedule::new(
+        "pulse",
+        spec.with_rules(rules)?,
+        NewTask::handler("pulse", b""),
+    );
     // The first call adds it. The second one, of the program's next start, changes nothing.
     let (_, added) = queue.schedules().ensure(&pulse)?;
     let (_, changed) = queue.schedules().ensure(&pulse)?;
@@ -43,7 +41,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         sender.send(task.id())?;
         Ok(Done::Succeeded)
     });
-    let options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    let options = WorkerOptions::new(NonZeroU32::MIN).handlers(handlers);
     let worker = Worker::new(Arc::clone(&queue), options)?;
     let stopper = worker.stopper();
     let working = std::thread::spawn(move || worker.run(&mut ()));

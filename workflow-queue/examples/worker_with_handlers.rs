@@ -39,10 +39,9 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("task {} rings the bell", task.id());
             Ok(Done::Succeeded)
         });
-    let options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::handlers(NonZeroU32::MIN, handlers)
-    };
+    let options = WorkerOptions::new(NonZeroU32::MIN)
+        .handlers(handlers)
+        .drain(true);
     Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
     // A task that can no longer run is skipped, never left waiting.

@@ -7,6 +7,7 @@ use queue_core::state::State;
 
 /// One attempt, recorded when it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The attempt's number, from 1. An attempt that ended with its worker does not raise it.
     pub attempt: u32,

@@ -6,6 +6,7 @@ use queue_core::task::TaskId;
 
 /// The properties of a task that only this engine has, beyond a [`Task`](queue_core::Task).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Details {
     /// The first task of the workflow it belongs to.
     pub workflow: Option<TaskId>,
@@ -24,14 +25,13 @@ pub struct Details {
 impl Details {
     /// The same as facts, for people and programs to read.
     pub(crate) fn facts(self) -> Vec<Fact> {
-        let fact = |name, value| Fact { name, value };
         vec![
-            fact("workflow", self.workflow.map(FactValue::Task)),
-            fact("spawner", self.spawner.map(FactValue::Task)),
-            fact("limit_key", self.limit_key.map(FactValue::Key)),
-            fact("deadline_at", self.deadline_at.map(FactValue::Time)),
-            fact("schedule", self.schedule.map(FactValue::Name)),
-            fact("slot_at", self.slot_at.map(FactValue::Time)),
+            Fact::new("workflow", self.workflow.map(FactValue::Task)),
+            Fact::new("spawner", self.spawner.map(FactValue::Task)),
+            Fact::new("limit_key", self.limit_key.map(FactValue::Key)),
+            Fact::new("deadline_at", self.deadline_at.map(FactValue::Time)),
+            Fact::new("schedule", self.schedule.map(FactValue::Name)),
+            Fact::new("slot_at", self.slot_at.map(FactValue::Time)),
         ]
     }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 /// A dependency of a task and its output, as the dependent may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Input {
     /// The task depended on.
     pub task: Task,

@@ -18,16 +18,11 @@
 //! ])?;
 //!
 //! let worker = WorkerId::from_bits(queue.random());
-//! let request = ClaimRequest::commands(worker, 10);
+//! let request = ClaimRequest::new(worker, 10).commands(true);
 //! for name in ["build", "test", "report"] {
 //!     let claimed = queue.claim(&request)?.tasks.remove(0);
 //!     assert_eq!(claimed.name, name);
-//!     queue.settle(vec![Settlement {
-//!         claim: claimed.claim,
-//!         outcome: Outcome::Succeeded,
-//!         output: None,
-//!         ended_at: None,
-//!     }])?;
+//!     queue.settle(vec![Settlement::new(claimed.claim, Outcome::Succeeded)])?;
 //! }
 //! assert_eq!(queue.stats()?.count(State::Succeeded), 3);
 //! # Ok(())
@@ -77,18 +72,19 @@ pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
-pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
+pub use queue_core::output::{Chunk, Damaged, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
     Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Invariant,
-    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, Serves, Stats,
-    TaskCopy, Waiter, Waits, WorkerInfo,
+    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, ScheduleStanding,
+    Serves, Stats, TaskCopy, Waiter, Waits, WorkerInfo,
 };
+pub use queue_core::random::{Random, SystemRandom};
 #[cfg(feature = "tokio")]
 pub use queue_core::runtime::AsyncQueue;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{
     Halt, Hold, LeftRunning, NextDue, Observer, Obstacle, Recovered, SignalGuard, StopReason,
-    Stopped, Stopper, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions,
+    Stopped, Stopper, Summary, Unreachable, Unrecorded, Worker, WorkerEvent, WorkerOptions,
 };
 pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};

@@ -27,6 +27,7 @@ pub struct Rate {
 
 /// A limit as set.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limit {
     /// The tasks it applies to.
     pub kind: LimitKind,
@@ -37,6 +38,39 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// Makes a limit that sets no bound yet.
+    pub fn new(kind: LimitKind) -> Self {
+        Self {
+            kind,
+            concurrency: None,
+            rate: None,
+        }
+    }
+
+    /// Makes a limit of a queue that sets no bound yet.
+    pub fn queue(name: impl Into<String>) -> Self {
+        Self::new(LimitKind::Queue(name.into()))
+    }
+
+    /// Makes a limit of a key that sets no bound yet.
+    pub fn key(key: impl Into<Vec<u8>>) -> Self {
+        Self::new(LimitKind::Key(key.into()))
+    }
+
+    /// Sets the number of tasks that may run at once; 0 stops them.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: u32) -> Self {
+        self.concurrency = Some(concurrency);
+        self
+    }
+
+    /// Sets the starts per period, of a queue.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
     /// Checks the name, unless the queue is known, and the bounds.
     pub(crate) fn validate(&self, is_known: impl Fn(&str) -> Result<bool>) -> Result<()> {
         match &self.kind {

@@ -29,13 +29,7 @@ const PROGRAM: Program<WorkflowQueue> = Program {
     name: "workflow-queue",
     other: "fast-queue",
     durability: Durability::Full,
-    open: |path, open| {
-        let options = SqliteOptions {
-            open,
-            ..SqliteOptions::new()?
-        };
-        WorkflowQueue::open_with(path, options)
-    },
+    open: |path, open| WorkflowQueue::open_with(path, SqliteOptions::new()?.open(open)),
     command: Arguments::command,
 };
 

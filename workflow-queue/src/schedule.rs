@@ -25,6 +25,7 @@ use spec::Spec;
 
 /// A schedule to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewSchedule {
     /// Its name; 1 to 200 bytes without control characters.
     pub name: String,
@@ -33,6 +34,17 @@ pub struct NewSchedule {
     /// The task that each of its slots enqueues: a command or a handler call, with any setting but
     /// dependencies and a start time.
     pub task: WorkflowTask,
+}
+
+impl NewSchedule {
+    /// Makes a schedule of that name.
+    pub fn new(name: impl Into<String>, spec: Spec, task: impl Into<WorkflowTask>) -> Self {
+        Self {
+            name: name.into(),
+            spec,
+            task: task.into(),
+        }
+    }
 }
 
 /// A stored schedule.
@@ -86,6 +98,7 @@ impl Schedule {
 
 /// A schedule with its newest records.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Overview {
     /// The schedule.
     pub schedule: Schedule,
@@ -97,6 +110,7 @@ pub struct Overview {
 
 /// A range of past slots to fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backfill {
     /// The first time.
     pub from: Timestamp,
@@ -106,4 +120,30 @@ pub struct Backfill {
     pub concurrency: NonZeroU32,
     /// True if slots that fired before fire again.
     pub again: bool,
+}
+
+impl Backfill {
+    /// Fires the slots between these times that have not fired, one after the other.
+    pub fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            from,
+            until,
+            concurrency: NonZeroU32::MIN,
+            again: false,
+        }
+    }
+
+    /// Sets the number of its tasks that may run at once.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: NonZeroU32) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// Sets if slots that fired before fire again.
+    #[must_use]
+    pub fn again(mut self, again: bool) -> Self {
+        self.again = again;
+        self
+    }
 }

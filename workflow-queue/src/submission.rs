@@ -13,6 +13,7 @@ pub const MAX_DEPENDENCIES: usize = 1_000_000;
 
 /// A task to enqueue, with its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkflowTask {
     /// The task itself.
     pub task: NewTask,
@@ -29,6 +30,7 @@ pub struct WorkflowTask {
 
 /// Stored tasks that are made to wait for a new one. They must not have started.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dependent {
     /// The tasks.
     pub tasks: DependentTasks,
@@ -36,8 +38,19 @@ pub struct Dependent {
     pub condition: Condition,
 }
 
+impl Dependent {
+    /// Makes these tasks wait until the new one has ended so.
+    pub fn new(tasks: impl Into<DependentTasks>, condition: Condition) -> Self {
+        Self {
+            tasks: tasks.into(),
+            condition,
+        }
+    }
+}
+
 /// The stored tasks that are made to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DependentTasks {
     /// This task.
     Task(TaskId),
@@ -53,6 +66,7 @@ impl From<TaskId> for DependentTasks {
 
 /// One edge of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dependency {
     /// The task depended on.
     pub on: On,
@@ -60,8 +74,19 @@ pub struct Dependency {
     pub condition: Condition,
 }
 
+impl Dependency {
+    /// Makes a task wait until that one has ended so.
+    pub fn new(on: impl Into<On>, condition: Condition) -> Self {
+        Self {
+            on: on.into(),
+            condition,
+        }
+    }
+}
+
 /// The task depended on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum On {
     /// The task at this index, from 0, of the same submission.
     Index(usize),
@@ -92,6 +117,7 @@ impl From<usize> for On {
 /// Settings that a [`NewTask`] does not have. [`Default`] is a task that either engine could have
 /// enqueued.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settings {
     /// Period during which the task's idempotency key stays taken.
     pub key_scope: KeyScope,
@@ -108,6 +134,7 @@ pub struct Settings {
 
 /// Period during which an idempotency key stays taken by its task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyScope {
     /// While the task is in the file.
     #[default]
@@ -139,6 +166,7 @@ impl KeyScope {
 
 /// Behaviour if the idempotency key of a task is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnConflict {
     /// The task is not enqueued; the result is the task that holds the key.
     #[default]
@@ -153,23 +181,24 @@ impl WorkflowTask {
         NewTask::shell(name, command).into()
     }
 
+    /// Sets the task itself.
+    #[must_use]
+    pub fn task(mut self, task: NewTask) -> Self {
+        self.task = task;
+        self
+    }
+
     /// Makes it wait for another task.
     #[must_use]
     pub fn after(mut self, on: impl Into<On>, condition: Condition) -> Self {
-        self.after.push(Dependency {
-            on: on.into(),
-            condition,
-        });
+        self.after.push(Dependency::new(on, condition));
         self
     }
 
     /// Makes stored tasks wait for it, in addition to their other dependencies.
     #[must_use]
     pub fn before(mut self, tasks: impl Into<DependentTasks>, condition: Condition) -> Self {
-        self.before.push(Dependent {
-            tasks: tasks.into(),
-            condition,
-        });
+        self.before.push(Dependent::new(tasks, condition));
         self
     }
 
@@ -177,6 +206,13 @@ impl WorkflowTask {
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Sets the line of the input it was read from, from 1.
+    #[must_use]
+    pub fn line(mut self, line: usize) -> Self {
+        self.line = Some(line);
         self
     }
 
@@ -206,6 +242,46 @@ impl From<NewTask> for WorkflowTask {
 }
 
 impl Settings {
+    /// Makes the settings of a task that either engine could have enqueued.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the period during which the task's idempotency key stays taken.
+    #[must_use]
+    pub fn key_scope(mut self, key_scope: KeyScope) -> Self {
+        self.key_scope = key_scope;
+        self
+    }
+
+    /// Sets the behaviour if the key is taken already.
+    #[must_use]
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Self {
+        self.on_conflict = on_conflict;
+        self
+    }
+
+    /// Sets the time within which the task must start.
+    #[must_use]
+    pub fn start_within(mut self, start_within: Duration) -> Self {
+        self.start_within = Some(start_within);
+        self
+    }
+
+    /// Sets the time within which the task must end.
+    #[must_use]
+    pub fn finish_within(mut self, finish_within: Duration) -> Self {
+        self.finish_within = Some(finish_within);
+        self
+    }
+
+    /// Sets the key of its limit.
+    #[must_use]
+    pub fn limit_key(mut self, limit_key: impl Into<Vec<u8>>) -> Self {
+        self.limit_key = Some(limit_key.into());
+        self
+    }
+
     fn validate(&self) -> Result<()> {
         let period = match self.key_scope {
             KeyScope::For(period) => Some(period),

@@ -113,7 +113,8 @@ impl WorkflowQueue {
     }
 
     /// The dependencies of a task, with their output. Prune keeps them until the task has ended.
-    /// Dependencies pruned later are left out.
+    /// Dependencies pruned later are left out. All outputs are held in memory whole, each of up to
+    /// [`log_size`](queue_core::settings::FileSettings::log_size) bytes.
     ///
     /// # Errors
     /// The errors of every reading method; an error if a log file cannot be read.

@@ -40,10 +40,7 @@ fn fast_queue(path: &Path) -> FastQueue {
 }
 
 fn workflow_queue(path: &Path) -> WorkflowQueue {
-    let options = SqliteOptions {
-        open: options(),
-        ..SqliteOptions::new().expect("random bytes")
-    };
+    let options = SqliteOptions::new().expect("random bytes").open(options());
     WorkflowQueue::open_with(path, options).expect("a file")
 }
 

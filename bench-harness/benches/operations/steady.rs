@@ -48,7 +48,7 @@ impl<Q: Queue> Steady<Q> {
 
     /// Claims `count` tasks.
     pub(crate) fn claim(&self, count: usize) -> Vec<ClaimedTask> {
-        let request = ClaimRequest::commands(self.worker, count);
+        let request = ClaimRequest::new(self.worker, count).commands(true);
         let claimed = self.queue.claim(&request).expect("claimed").tasks;
         assert_eq!(claimed.len(), count, "enough tasks wait");
         claimed
@@ -67,12 +67,7 @@ impl<Q: Queue> Steady<Q> {
             let missing = tasks(WAITING - queued);
             self.queue.enqueue(missing).expect("enqueued");
         }
-        let ended = PruneRequest {
-            finished_before: self.queue.now().wall.after(Duration::from_secs(1)),
-            states: Vec::new(),
-            keep: 0,
-            dry_run: false,
-        };
+        let ended = PruneRequest::new(self.queue.now().wall.after(Duration::from_secs(1)));
         self.queue.prune(&ended).expect("pruned");
     }
 
@@ -95,10 +90,5 @@ pub(crate) fn settlements(claimed: &[ClaimedTask]) -> Vec<Settlement> {
 }
 
 fn succeeded(claim: Claim) -> Settlement {
-    Settlement {
-        claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    }
+    Settlement::new(claim, Outcome::Succeeded)
 }

@@ -43,7 +43,7 @@ pub(crate) fn workflow_tasks(bytes: &[u8]) {
                     match &dependency.on {
                         On::Task(id) => assert!(id.0 >= 1, "{id} is no id"),
                         On::Index(place) => assert!(*place < tasks.len()),
-                        On::Name(name) => panic!("no line has the name {name}"),
+                        on @ (On::Name(_) | _) => panic!("no line depends on {on:?}"),
                     }
                 }
             }

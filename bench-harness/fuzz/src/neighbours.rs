@@ -133,6 +133,7 @@ fn read(reader: &mut LogReader, pieces: &mut Vec<Piece>) -> Result<bool, LogErro
             Chunk::Written { stream, bytes } => Piece::Written(stream, bytes.into_owned()),
             Chunk::Omitted(count) => Piece::Omitted(count),
             Chunk::GivenUp => Piece::GivenUp,
+            other => panic!("an unknown chunk: {other:?}"),
         });
     })
 }
@@ -219,7 +220,7 @@ pub(crate) fn capture(bytes: &[u8]) {
                 Ok(Chunk::Written { stream, bytes }) => Piece::Written(stream, bytes.into_owned()),
                 Ok(Chunk::Omitted(count)) => Piece::Omitted(count),
                 Ok(Chunk::GivenUp) => Piece::GivenUp,
-                Err(damaged) => panic!("{damaged}"),
+                other => panic!("an unknown or damaged chunk: {other:?}"),
             })),
             None => {
                 read(&mut LogReader::new(path), &mut kept).expect("the log is whole");

@@ -125,6 +125,7 @@ pub(crate) fn frames(bytes: &[u8]) {
             }
             Chunk::Omitted(count) => again.push_omitted(*count),
             Chunk::GivenUp => again.push_given_up(),
+            other => panic!("an unknown chunk: {other:?}"),
         }
     }
     assert!(written <= bytes.len());

@@ -79,11 +79,11 @@ fn add(queue: &WorkflowQueue) -> Result<()> {
     for number in 0..SCHEDULES {
         let anchor = Timestamp(queue.now().wall.0 + 50 * i64::try_from(number)?);
         let spec = Spec::every(Duration::from_secs(1), anchor, "UTC")?;
-        queue.schedules().add(&NewSchedule {
-            name: format!("s{number}"),
-            spec: spec.with_rules(rules.clone())?,
-            task: WorkflowTask::shell("slot", command),
-        })?;
+        queue.schedules().add(&NewSchedule::new(
+            format!("s{number}"),
+            spec.with_rules(rules.clone())?,
+            WorkflowTask::shell("slot", command),
+        ))?;
     }
     Ok(())
 }

@@ -120,14 +120,12 @@ impl TestMachine {
     /// When the operating system provides no random bytes.
     pub fn options(&self, manner: Manner) -> Result<OpenOptions> {
         let clock = Arc::clone(&self.clock);
-        Ok(OpenOptions {
-            busy_timeout: PATIENCE,
-            one_shot: manner.one_shot,
-            vfs: Some(self.vfs.name().to_owned()),
-            clock: clock as Arc<dyn Clock>,
-            random: Arc::clone(&self.random) as Arc<dyn Random>,
-            ..OpenOptions::new(manner.durability)?
-        })
+        Ok(OpenOptions::new(manner.durability)?
+            .busy_timeout(PATIENCE)
+            .one_shot(manner.one_shot)
+            .vfs(self.vfs.name().to_owned())
+            .clock(clock as Arc<dyn Clock>)
+            .random(Arc::clone(&self.random) as Arc<dyn Random>))
     }
 
     /// Opens the file with a shipped engine.
@@ -140,10 +138,7 @@ impl TestMachine {
             Engine::Fast => Opened::Fast(FastQueue::open_with(&self.path, options)?),
             Engine::Workflow => {
                 let lease = Duration::from_secs(30);
-                let options = SqliteOptions {
-                    open: options,
-                    lease,
-                };
+                let options = SqliteOptions::new()?.open(options).lease(lease);
                 Opened::Workflow(WorkflowQueue::open_with(&self.path, options)?)
             }
         })

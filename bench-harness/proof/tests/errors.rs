@@ -86,7 +86,7 @@ fn a_failed_sync_of_one_process_loses_no_write_of_another() {
     };
     worker.enqueue(vec![task("before")]).unwrap();
     let claims = worker
-        .claim(&ClaimRequest::commands(WorkerId(1), 1))
+        .claim(&ClaimRequest::new(WorkerId(1), 1).commands(true))
         .unwrap();
     tested.clock().advance(Duration::from_secs(10));
     let held = worker.heartbeat(&[claims.tasks[0].claim]).unwrap();

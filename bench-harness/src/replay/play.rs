@@ -75,7 +75,7 @@ impl Play<'_> {
         let mut sample = match way {
             Way::Bare => self.bare(folder)?,
             Way::Commands => {
-                let options = WorkerOptions::commands(self.slots);
+                let options = WorkerOptions::new(self.slots).commands(true);
                 let queue = self.open(folder)?;
                 self.queued(&queue, self.commands(folder)?, options)?
             }
@@ -86,7 +86,7 @@ impl Play<'_> {
                     journal.pass(std::str::from_utf8(task.payload())?)?;
                     Ok(Done::Succeeded)
                 });
-                let options = WorkerOptions::handlers(self.slots, handlers);
+                let options = WorkerOptions::new(self.slots).handlers(handlers);
                 self.queued(&queue, self.handlers(), options)?
             }
         };
@@ -133,10 +133,7 @@ impl Play<'_> {
         let watch = Stopwatch::start();
         queue.enqueue_workflow(workflow)?;
         let enqueue = watch.seconds();
-        let options = WorkerOptions {
-            drain: true,
-            ..options
-        };
+        let options = options.drain(true);
         let watch = Stopwatch::start();
         Worker::new(Arc::clone(queue), options)?.run(&mut ())?;
         Ok(Sample {
@@ -151,11 +148,7 @@ impl Play<'_> {
         let Some(cwd) = folder.to_str() else {
             return Err(format!("{} is not UTF-8; name another --dir", folder.display()).into());
         };
-        let options = TaskOptions {
-            cwd: Some(cwd.to_owned()),
-            max_attempts: 1,
-            ..TaskOptions::default()
-        };
+        let options = TaskOptions::new().cwd(cwd).max_attempts(1);
         let task = |index| {
             NewTask::shell(format!("task {index}"), self.command(index)).options(options.clone())
         };
@@ -163,10 +156,7 @@ impl Play<'_> {
     }
 
     fn handlers(&self) -> Vec<NewTask> {
-        let options = TaskOptions {
-            max_attempts: 1,
-            ..TaskOptions::default()
-        };
+        let options = TaskOptions::new().max_attempts(1);
         let task =
             |index: usize| NewTask::handler(HANDLER, index.to_string()).options(options.clone());
         (0..self.trace.tasks.len()).map(task).collect()

@@ -6,7 +6,7 @@ use queue_core::claim::WorkerId;
 use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{ClaimRequest, NewTask, Outcome, Queue, Settlement, State};
-use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
+use workflow_queue::{Limit, Settings, WorkflowTask};
 
 use super::chart::{self, Sampled};
 use super::context::{Context, database};
@@ -175,7 +175,7 @@ fn filled<E: Engine>(context: &Context, folder: &Path, files: &[File]) -> Result
 
 /// Claims one by one, returns the tasks to the queue, and computes the mean time of a claim.
 fn micros_a_claim(queue: &impl Queue) -> Result<f64> {
-    let request = ClaimRequest::commands(WorkerId::from_bits(queue.random()), 1);
+    let request = ClaimRequest::new(WorkerId::from_bits(queue.random()), 1).commands(true);
     let mut claimed = Vec::with_capacity(CLAIMS);
     let watch = Stopwatch::start();
     for _ in 0..CLAIMS {
@@ -185,12 +185,9 @@ fn micros_a_claim(queue: &impl Queue) -> Result<f64> {
     if claimed.len() != CLAIMS {
         return Err(format!("{} of {CLAIMS} tasks were claimed", claimed.len()).into());
     }
-    let returned = claimed.into_iter().map(|task| Settlement {
-        claim: task.claim,
-        outcome: Outcome::Returned,
-        output: None,
-        ended_at: None,
-    });
+    let returned = claimed
+        .into_iter()
+        .map(|task| Settlement::new(task.claim, Outcome::Returned));
     queue.settle(returned.collect())?;
     Ok(seconds * 1e6 / count(CLAIMS))
 }
@@ -245,17 +242,12 @@ fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
 /// Claims one task of a key whose limit is one.
 fn fill_key(path: &Path) -> Result<()> {
     let queue = Workflow::open(path, Durability::Fast)?;
-    queue.set_limit(&Limit {
-        kind: LimitKind::Key(KEY.to_vec()),
-        concurrency: Some(1),
-        rate: None,
-    })?;
+    queue.set_limit(&Limit::key(KEY.to_vec()).concurrency(1))?;
     let task = NewTask::shell("holder", "true").priority(1);
-    queue.enqueue_workflow(vec![WorkflowTask::from(task).settings(Settings {
-        limit_key: Some(KEY.to_vec()),
-        ..Settings::default()
-    })])?;
-    let request = ClaimRequest::commands(WorkerId::from_bits(queue.random()), 1);
+    queue.enqueue_workflow(vec![
+        WorkflowTask::from(task).settings(Settings::new().limit_key(KEY.to_vec())),
+    ])?;
+    let request = ClaimRequest::new(WorkerId::from_bits(queue.random()), 1).commands(true);
     let claimed = queue.claim(&request)?.tasks;
     match claimed.first() {
         Some(task) if task.name == "holder" => Ok(()),
@@ -274,7 +266,7 @@ mod tests {
         let path = folder.join(format!("{}-{load:?}.db", E::NAME));
         fill::<E>(&path, load, 50).unwrap();
         let queue = E::open(&path, Durability::Fast).unwrap();
-        let request = ClaimRequest::commands(WorkerId(7), 5_000);
+        let request = ClaimRequest::new(WorkerId(7), 5_000).commands(true);
         let claimed = queue.claim(&request).unwrap().tasks;
         (queue, claimed.len())
     }

@@ -69,10 +69,7 @@ fn worked<E: Engine>(context: &Context, slots: NonZeroU32) -> Result<f64> {
     let number = number_of(context);
     queue.enqueue(vec![NewTask::handler("nothing", []); number])?;
     let handlers = Handlers::new().register("nothing", |_| Ok(Done::Succeeded));
-    let options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::handlers(slots, handlers)
-    };
+    let options = WorkerOptions::new(slots).handlers(handlers).drain(true);
     let worker = Worker::new(Arc::new(queue), options)?;
     let watch = Stopwatch::start();
     let summary = worker.run(&mut Silent)?;

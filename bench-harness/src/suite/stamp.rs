@@ -162,7 +162,7 @@ pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
 fn work<E: Engine>(path: &Path) -> Result<()> {
     let queue = E::open(path, Durability::Fast)?;
     let handlers = Handlers::new().register("stamp", |_| Ok(Done::Succeeded));
-    let options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    let options = WorkerOptions::new(NonZeroU32::MIN).handlers(handlers);
     LibraryWorker::new(Arc::new(queue), options)?.run(&mut Stamps)?;
     Ok(())
 }

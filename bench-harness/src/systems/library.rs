@@ -34,17 +34,14 @@ impl<E: Engine> System for Library<E> {
     fn claim(&self, limit: usize) -> Result<Vec<Claim>> {
         let claims = self
             .queue
-            .claim(&ClaimRequest::commands(self.worker, limit))?;
+            .claim(&ClaimRequest::new(self.worker, limit).commands(true))?;
         Ok(claims.tasks.into_iter().map(|task| task.claim).collect())
     }
 
     fn settle(&self, claims: &[Claim]) -> Result<()> {
-        let settlements = claims.iter().map(|claim| Settlement {
-            claim: *claim,
-            outcome: Outcome::Succeeded,
-            output: None,
-            ended_at: None,
-        });
+        let settlements = claims
+            .iter()
+            .map(|claim| Settlement::new(*claim, Outcome::Succeeded));
         for settled in self.queue.settle(settlements.collect())? {
             if settled == Settled::ClaimLost {
                 return Err("a claim was lost although no other worker uses the file".into());

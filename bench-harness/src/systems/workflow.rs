@@ -18,10 +18,7 @@ impl Engine for Workflow {
     const NAME: EngineName = EngineName::Workflow;
 
     fn open(path: &Path, durability: Durability) -> Result<WorkflowQueue> {
-        let options = SqliteOptions {
-            open: OpenOptions::new(durability)?,
-            ..SqliteOptions::new()?
-        };
+        let options = SqliteOptions::new()?.open(OpenOptions::new(durability)?);
         Ok(WorkflowQueue::open_with(path, options)?)
     }
 }

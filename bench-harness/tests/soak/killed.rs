@@ -102,11 +102,7 @@ impl Promotion {
         let copy = template.copy();
         let worker = has_worker.then(|| {
             let queue = FastQueue::open(copy.path()).unwrap();
-            let serves = Serves {
-                queues: "default".into(),
-                commands: true,
-                handlers: Vec::new(),
-            };
+            let serves = Serves::new("default").commands(true);
             let registration = Registration::new(&queue, 1, serves).unwrap();
             let claims = claim(&queue, registration.info().id, 1);
             (queue, registration, claims)

@@ -43,10 +43,7 @@ impl Template {
         let ended = claim(&queue, WORKER, 1);
         settle(&queue, &ended);
         assert_eq!(claim(&queue, DEAD, 1)[0].task, TaskId(2));
-        let all = ListQuery {
-            limit: 100,
-            ..ListQuery::default()
-        };
+        let all = ListQuery::new().limit(100);
         let tasks = queue.list(&all).unwrap();
         assert_eq!(tasks.len(), 7);
         Self { folder, tasks }
@@ -127,18 +124,15 @@ pub(crate) fn claim(queue: &impl Queue, worker: WorkerId, limit: usize) -> Vec<C
 
 /// As [`claim`], on a file that may have a new owner.
 pub(crate) fn try_claim(queue: &impl Queue, worker: WorkerId, limit: usize) -> Result<Vec<Claim>> {
-    let claims = queue.claim(&ClaimRequest::commands(worker, limit))?;
+    let claims = queue.claim(&ClaimRequest::new(worker, limit).commands(true))?;
     Ok(claims.tasks.into_iter().map(|task| task.claim).collect())
 }
 
 /// Settles the claims as succeeded, which must be recorded.
 pub(crate) fn settle(queue: &impl Queue, claims: &[Claim]) {
-    let settlements = claims.iter().map(|claim| Settlement {
-        claim: *claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    });
+    let settlements = claims
+        .iter()
+        .map(|claim| Settlement::new(*claim, Outcome::Succeeded));
     for settled in queue.settle(settlements.collect()).unwrap() {
         assert_eq!(settled, Settled::Recorded(State::Succeeded));
     }

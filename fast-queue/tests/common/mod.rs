@@ -16,11 +16,9 @@ impl Engine for Fast {
     type Queue = FastQueue;
 
     fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<FastQueue> {
-        let options = OpenOptions {
-            clock,
-            random,
-            ..OpenOptions::new(Durability::Fast)?
-        };
+        let options = OpenOptions::new(Durability::Fast)?
+            .clock(clock)
+            .random(random);
         FastQueue::open_with(path, options)
     }
 

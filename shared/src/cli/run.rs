@@ -259,7 +259,7 @@ fn work<Q: Queue>(
         halt: arguments.halt,
         trust_file: arguments.trust_file,
         shell: arguments.shell.clone(),
-        ..WorkerOptions::commands(worker::slots(arguments.slots))
+        ..WorkerOptions::new(worker::slots(arguments.slots)).commands(true)
     };
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;

@@ -5,6 +5,7 @@ use crate::state::State;
 
 /// Result of a change to one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
     /// The task is in this state now.
     Done(State),

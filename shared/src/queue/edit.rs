@@ -94,10 +94,52 @@ impl Edit {
         self
     }
 
+    /// Sets the crashes before the task is failed.
+    #[must_use]
+    pub fn max_crashes(mut self, max_crashes: u32) -> Self {
+        self.max_crashes = Some(max_crashes);
+        self
+    }
+
+    /// Sets the delay before the first retry, in milliseconds.
+    #[must_use]
+    pub fn backoff_ms(mut self, backoff_ms: u64) -> Self {
+        self.backoff_ms = Some(backoff_ms);
+        self
+    }
+
+    /// Sets the directory of the command.
+    #[must_use]
+    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
+        self.cwd = Some(cwd.into());
+        self
+    }
+
+    /// Sets the shell of a shell command, by name or path.
+    #[must_use]
+    pub fn shell(mut self, shell: impl Into<String>) -> Self {
+        self.shell = Some(shell.into());
+        self
+    }
+
     /// Sets a variable of its environment, or removes it.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: Option<String>) -> Self {
         self.env.push((name.into(), value));
+        self
+    }
+
+    /// Sets the exit codes that are retried; all if empty.
+    #[must_use]
+    pub fn retry_codes(mut self, codes: impl Into<Vec<i32>>) -> Self {
+        self.retry_codes = Some(codes.into());
+        self
+    }
+
+    /// Sets the exit codes that are never retried.
+    #[must_use]
+    pub fn fatal_codes(mut self, codes: impl Into<Vec<i32>>) -> Self {
+        self.fatal_codes = Some(codes.into());
         self
     }
 

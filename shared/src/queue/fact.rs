@@ -5,6 +5,7 @@ use crate::task::TaskId;
 
 /// Fact that only one engine knows of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fact {
     /// Name, as of a field.
     pub name: &'static str,
@@ -12,8 +13,16 @@ pub struct Fact {
     pub value: Option<FactValue>,
 }
 
+impl Fact {
+    /// Makes a fact of that name.
+    pub fn new(name: &'static str, value: Option<FactValue>) -> Self {
+        Self { name, value }
+    }
+}
+
 /// Value of a [`Fact`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FactValue {
     /// Id of another task.
     Task(TaskId),

@@ -4,6 +4,7 @@ use crate::remedy::Remedy;
 
 /// Line of `doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// Subject.
     pub what: String,
@@ -17,6 +18,7 @@ pub struct Finding {
 
 /// Invariant of a file, as [`Queue::verify`](super::Queue::verify) found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Invariant {
     /// Condition that has to hold, in a few words.
     pub name: &'static str,
@@ -37,6 +39,7 @@ impl Invariant {
 
 /// Result of [`Queue::repair`](super::Queue::repair) for one invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Repaired {
     /// Invariant, as [`Invariant::name`].
     pub name: &'static str,

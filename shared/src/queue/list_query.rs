@@ -8,6 +8,7 @@ pub const DEFAULT_PAGE: usize = 100;
 
 /// Filter of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListQuery {
     /// States; all if empty.
     pub states: Vec<State>,
@@ -57,6 +58,13 @@ impl ListQuery {
     #[must_use]
     pub fn name(mut self, part: impl Into<String>) -> Self {
         self.name = Some(part.into());
+        self
+    }
+
+    /// Only held tasks, if true.
+    #[must_use]
+    pub fn held(mut self, held: bool) -> Self {
+        self.held = held;
         self
     }
 

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 
 /// State of the schedules of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScheduleStanding {
     /// Time of the next firing; `None` if nothing is to fire.
     pub next_at: Option<Timestamp>,

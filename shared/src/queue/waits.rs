@@ -11,6 +11,7 @@ use crate::workflow::Condition;
 
 /// Reason for a task to wait, as far as an engine can see it in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Waits {
     /// Its time has not come.
     Time {

@@ -36,6 +36,7 @@ pub enum Remaining {
 
 /// Task that comes due next.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NextDue {
     /// Id of the task.
     pub task: TaskId,
@@ -47,6 +48,7 @@ pub struct NextDue {
 
 /// Obstacle that only a person can remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Obstacle {
     /// The obstacle.
     pub what: Hold,
@@ -60,6 +62,7 @@ pub struct Obstacle {
 
 /// Reason why tasks are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hold {
     /// They are held until they are released.
     OnHold,

@@ -46,6 +46,7 @@ pub struct Ended {
 /// Processes of an ending execution that this user cannot end, because they have become another
 /// user's. The execution has not ended while one of them is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unreachable {
     /// Claim that it runs under.
     pub claim: Claim,

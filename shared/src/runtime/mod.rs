@@ -45,15 +45,18 @@ mod stop_reason;
 pub(crate) mod trust;
 mod turn;
 pub(crate) mod worker;
+mod worker_options;
 
 #[cfg(feature = "tokio")]
 pub use async_queue::AsyncQueue;
 pub use drain::{Hold, NextDue, Obstacle};
 pub use driver::Observer;
+pub use end::Unreachable;
 pub use log::last_outputs;
 pub use protocol::{Halt, LeftRunning, Unrecorded, WorkerEvent};
 pub use recover::recover_once;
 pub use recovery::Recovered;
 pub use stop::{SignalGuard, Stopper};
 pub use stop_reason::{StopReason, Stopped};
-pub use worker::{Summary, Worker, WorkerOptions};
+pub use worker::{Summary, Worker};
+pub use worker_options::WorkerOptions;

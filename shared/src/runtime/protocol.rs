@@ -17,6 +17,7 @@ use crate::state::State;
 
 /// The stop of a worker at the first task that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Halt {
     /// Nothing more starts, and running tasks finish, however long they take.
     Soon,
@@ -273,6 +274,7 @@ pub enum WorkerEvent {
 
 /// Task whose outcome was not recorded, or was in a file that was removed just afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unrecorded {
     /// Claim.
     pub claim: Claim,

@@ -72,6 +72,7 @@ pub enum RecoveryAnswer {
 
 /// Result of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recovered {
     /// Worker that had died, or whose leases had run out.
     pub worker: WorkerId,

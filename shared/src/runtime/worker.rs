@@ -1,116 +1,34 @@
 //! Worker: claims tasks, runs them and records their outcomes.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use signal_hook::consts::SIGCHLD;
 
-use super::command::DEFAULT_SHELL;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
-use super::handlers::Handlers;
 use super::inherited::{heed_sigchld, is_ignored, need_descriptors};
 use super::inputs;
 use super::lease_keeper::{self, KeeperThread};
 use super::left_handlers::LeftHandlers;
 use super::linux_host::LinuxHost;
-use super::protocol::{Config, Halt, Unrecorded, WorkerEvent};
+use super::protocol::{Config, Unrecorded, WorkerEvent};
 use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
 use super::trust;
+use super::worker_options::WorkerOptions;
 use crate::claim::{Claim, WorkerId};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves};
-use crate::served::ServedQueues;
 use crate::sidecar::Sidecar;
 use crate::sidecar::registration::{Registration, sweep_strays};
 use crate::sidecar::wakeup::Waker;
 use crate::state::State;
 
-/// Options of a worker.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own; any combination of them occurs"
-)]
-pub struct WorkerOptions {
-    /// Number of tasks that it runs at once.
-    pub slots: NonZeroU32,
-    /// Largest number of tasks that it claims at a time; as many as it has free slots unless set.
-    pub batch: Option<NonZeroU32>,
-    /// Queues that it claims from, each with the slots that are kept for it.
-    pub queues: ServedQueues,
-    /// True if it runs commands. Off unless set: a library's worker runs only the handlers that its
-    /// program registered.
-    pub commands: bool,
-    /// True if it runs commands as root even from a file that others can change.
-    pub trust_file: bool,
-    /// Its handlers.
-    pub handlers: Handlers,
-    /// True if it ends once nothing that it serves is queued, running or scheduled.
-    pub drain: bool,
-    /// Its stop at the first task that fails; it goes on unless set.
-    pub halt: Option<Halt>,
-    /// Time between TERM and KILL of a task; also the time within which a stopping worker finishes
-    /// its tasks or returns them.
-    pub grace: Duration,
-    /// Time for which output is read after a command's end if a background process still holds it
-    /// open. Exit code and duration are the command's.
-    pub output_grace: Duration,
-    /// Shell of tasks that name none, by name or path.
-    pub shell: String,
-    /// Directory of tasks that name none; this process's directory unless set.
-    pub folder: Option<PathBuf>,
-    /// True if it may change this process for its commands: raise the limit on open files as far as
-    /// its slots need, which commands do not inherit, and stop ignoring SIGCHLD. For programs; a
-    /// library leaves both to its user.
-    pub owns_process: bool,
-}
-
-impl WorkerOptions {
-    /// Options of a worker that runs commands of the default queue.
-    pub fn commands(slots: NonZeroU32) -> Self {
-        Self {
-            slots,
-            commands: true,
-            ..Self::default()
-        }
-    }
-
-    /// Options of a worker that runs these handlers, for tasks of the default queue.
-    pub fn handlers(slots: NonZeroU32, handlers: impl Into<Handlers>) -> Self {
-        Self {
-            slots,
-            handlers: handlers.into(),
-            ..Self::default()
-        }
-    }
-}
-
-impl Default for WorkerOptions {
-    fn default() -> Self {
-        Self {
-            slots: NonZeroU32::MIN,
-            batch: None,
-            queues: ServedQueues::default(),
-            commands: false,
-            trust_file: false,
-            handlers: Handlers::new(),
-            drain: false,
-            halt: None,
-            grace: Duration::from_secs(10),
-            output_grace: Duration::from_secs(2),
-            shell: DEFAULT_SHELL.to_owned(),
-            folder: None,
-            owns_process: false,
-        }
-    }
-}
-
 /// Counts of a worker's run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// Tasks that succeeded.
     pub succeeded: u64,

@@ -20,6 +20,7 @@ pub enum Durability {
 
 /// Options for opening a database.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent switches, set by name on an options struct"
@@ -69,6 +70,76 @@ impl OpenOptions {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()?),
         })
+    }
+
+    /// Sets the crashes that an acknowledged write survives.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets if a missing file is created.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Sets if nothing in the file is changed.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Sets the longest wait of a write for other processes.
+    #[must_use]
+    pub fn busy_timeout(mut self, busy_timeout: Duration) -> Self {
+        self.busy_timeout = busy_timeout;
+        self
+    }
+
+    /// Sets if a file on a network file system is opened.
+    #[must_use]
+    pub fn force_network_fs(mut self, force_network_fs: bool) -> Self {
+        self.force_network_fs = force_network_fs;
+        self
+    }
+
+    /// Sets the source of magic numbers of file systems.
+    #[must_use]
+    pub fn file_system(mut self, file_system: fn(&Path) -> Option<i64>) -> Self {
+        self.file_system = file_system;
+        self
+    }
+
+    /// Sets if the process does one thing and ends.
+    #[must_use]
+    pub fn one_shot(mut self, one_shot: bool) -> Self {
+        self.one_shot = one_shot;
+        self
+    }
+
+    /// Sets the registered `SQLite` VFS.
+    #[must_use]
+    pub fn vfs(mut self, vfs: impl Into<String>) -> Self {
+        self.vfs = Some(vfs.into());
+        self
+    }
+
+    /// Sets the source of time.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets the source of random numbers.
+    #[must_use]
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
     }
 }
 

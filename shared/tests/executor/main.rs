@@ -62,23 +62,14 @@ impl Bench {
 
     fn task(&mut self, work: Work) -> ClaimedTask {
         self.tasks += 1;
-        ClaimedTask {
-            claim: Claim {
-                task: TaskId(self.tasks),
-                token: 1,
-                worker: self.worker,
-            },
-            queue: "default".into(),
-            name: format!("task {}", self.tasks),
-            work,
-            priority: 0,
-            attempt: 1,
-            options: TaskOptions {
-                cwd: Some(self.folder.path().to_str().unwrap().to_owned()),
-                ..TaskOptions::default()
-            },
-            depends: false,
-        }
+        let claim = Claim {
+            task: TaskId(self.tasks),
+            token: 1,
+            worker: self.worker,
+        };
+        let mut task = ClaimedTask::new(claim, format!("task {}", self.tasks), work);
+        task.options = TaskOptions::new().cwd(self.folder.path().to_str().unwrap());
+        task
     }
 
     /// Starts a command that stays young, however slow the machine: its output is handed over.
@@ -184,16 +175,13 @@ fn log_texts(path: &Path) -> (String, String) {
 
 fn collect(chunk: &Chunk<'_>, (out, err): &mut (Vec<u8>, Vec<u8>)) {
     match chunk {
-        Chunk::Written {
-            stream: Stream::Stdout,
-            bytes,
-        } => out.extend_from_slice(bytes),
-        Chunk::Written {
-            stream: Stream::Stderr,
-            bytes,
-        } => err.extend_from_slice(bytes),
+        Chunk::Written { stream, bytes } => match stream {
+            Stream::Stdout => out.extend_from_slice(bytes),
+            Stream::Stderr => err.extend_from_slice(bytes),
+        },
         Chunk::Omitted(bytes) => out.extend(format!("<{bytes}>").bytes()),
         Chunk::GivenUp => out.extend(b"<given up>"),
+        _ => panic!("an unknown chunk: {chunk:?}"),
     }
 }
 

@@ -261,7 +261,7 @@ fn take(reader: &mut LogReader, seen: &mut Vec<u8>, omitted: &mut u64) {
     let piece = |chunk: Chunk<'_>| match chunk {
         Chunk::Written { bytes, .. } => seen.extend_from_slice(&bytes),
         Chunk::Omitted(bytes) => *omitted += bytes,
-        Chunk::GivenUp => {}
+        Chunk::GivenUp | _ => {}
     };
     reader.read(piece).unwrap();
 }

@@ -129,9 +129,10 @@ impl Submitted {
         fields: Fields,
         line: Option<usize>,
     ) -> Result<Self, String> {
-        let task = WorkflowTask::from(task).settings(settings);
+        let mut task = WorkflowTask::from(task).settings(settings);
+        task.line = line;
         let mut submitted = Self {
-            task: WorkflowTask { line, ..task },
+            task,
             after: Vec::new(),
             after_by_default: true,
             before_by_default: true,
@@ -203,10 +204,7 @@ fn read_key(fields: &mut Fields, task: &mut WorkflowTask) -> Result<(), String> 
 
 impl WorkflowOptions {
     fn settings(&self) -> Settings {
-        let mut settings = Settings {
-            on_conflict: self.on_conflict.unwrap_or_default(),
-            ..Settings::default()
-        };
+        let mut settings = Settings::new().on_conflict(self.on_conflict.unwrap_or_default());
         self.settings.apply(&mut settings);
         settings
     }
@@ -216,10 +214,7 @@ impl WorkflowOptions {
         let mut dependencies = Vec::new();
         for After { tasks, condition } in &self.after {
             select::visit(queue, tasks, &[], |ids| {
-                dependencies.extend(ids.iter().map(|id| Dependency {
-                    on: On::Task(*id),
-                    condition: *condition,
-                }));
+                dependencies.extend(ids.iter().map(|id| Dependency::new(*id, *condition)));
                 Ok(())
             })?;
         }
@@ -230,10 +225,7 @@ impl WorkflowOptions {
     fn dependents(&self, queue: &WorkflowQueue) -> Result<Vec<Dependent>> {
         let mut dependents = Vec::new();
         for Before { tasks, condition } in &self.before {
-            let dependent = |tasks| Dependent {
-                tasks,
-                condition: *condition,
-            };
+            let dependent = |tasks| Dependent::new(tasks, *condition);
             let Some(tasks) = tasks else {
                 dependents.push(dependent(DependentTasks::OfSpawner));
                 continue;

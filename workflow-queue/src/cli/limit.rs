@@ -189,11 +189,9 @@ fn set(
     let kept = before.filter(|_| !arguments.remove);
     let concurrency = kept.and_then(|limit| limit.concurrency);
     let rate = kept.and_then(|limit| limit.rate);
-    let limit = Limit {
-        kind,
-        concurrency: arguments.concurrency.map_or(concurrency, |bound| bound.0),
-        rate: arguments.rate.map_or(rate, |bound| bound.0),
-    };
+    let mut limit = Limit::new(kind);
+    limit.concurrency = arguments.concurrency.map_or(concurrency, |bound| bound.0);
+    limit.rate = arguments.rate.map_or(rate, |bound| bound.0);
     queue.set_limit(&limit)?;
     let (what, name) = named(&limit.kind);
     let name = escape::line(&name).into_owned();

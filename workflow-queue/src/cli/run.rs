@@ -27,7 +27,7 @@ impl run::Extra<WorkflowQueue> for Flow {
         resolve(lines)?;
         let line = |dependency: &Dependency| match dependency.on {
             On::Index(index) => Some(index),
-            On::Name(_) | On::Task(_) => None,
+            On::Name(_) | On::Task(_) | _ => None,
         };
         let above = |one: &Submitted| one.task.after.iter().filter_map(line).collect();
         Ok(lines.iter().map(above).collect())

@@ -59,22 +59,18 @@ fn workflow(queue: &WorkflowQueue, name: &str) -> Vec<WorkflowTask> {
     let mut cleanup = task("cleanup", "Cleaning up");
     cleanup.task.run_at = Some(queue.now().wall.after(DELAY));
     cleanup.task.key = Some(format!("test-cleanup {name}").into_bytes());
-    tasks.push(cleanup.settings(Settings {
-        key_scope: KeyScope::WhileUnfinished,
-        ..Settings::default()
-    }));
+    tasks.push(cleanup.settings(Settings::new().key_scope(KeyScope::WhileUnfinished)));
     tasks
 }
 
 /// Enqueues the workflow, runs it to its end and prints it as a tree.
 fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     let queue = Arc::new(context.open(Access::Serve)?);
-    let options = WorkerOptions {
-        queues: OWN_QUEUE.into(),
-        drain: true,
-        owns_process: true,
-        ..WorkerOptions::commands(SLOTS)
-    };
+    let options = WorkerOptions::new(SLOTS)
+        .commands(true)
+        .queues(OWN_QUEUE)
+        .drain(true)
+        .owns_process(true);
     let enqueued = queue.enqueue_workflow(workflow(&queue, OWN_QUEUE))?;
     let worker = Worker::new(Arc::clone(&queue), options)?;
     let _signals = worker.stopper().on_signals()?;

@@ -65,10 +65,8 @@ impl worker::Extra<WorkflowQueue> for Leased {
     }
 
     fn open(&self, context: &Context<WorkflowQueue>) -> Result<WorkflowQueue> {
-        let options = SqliteOptions {
-            open: context.options(Access::Serve)?,
-            lease: self.lease,
-        };
+        let open = context.options(Access::Serve)?;
+        let options = SqliteOptions::new()?.open(open).lease(self.lease);
         WorkflowQueue::open_with(context.path(), options)
     }
 }

@@ -95,7 +95,7 @@ impl<S: Slice> Writing<S> {
                 }
             }
             State::Cancelled => Change::Already(State::Cancelled),
-            State::Succeeded | State::Failed | State::Skipped => Change::Refused(state),
+            State::Succeeded | State::Failed | State::Skipped | _ => Change::Refused(state),
         })
     }
 }

@@ -68,16 +68,14 @@ pub(super) struct Memory {
 
 /// A settlement of a task that [`Memory::run`] started.
 pub(super) fn settlement(task: TaskId, outcome: Outcome) -> Settlement {
-    Settlement {
-        claim: Claim {
+    Settlement::new(
+        Claim {
             task,
             token: TOKEN,
             worker: WORKER,
         },
         outcome,
-        output: None,
-        ended_at: None,
-    }
+    )
 }
 
 /// Random edges between some tasks.

@@ -94,6 +94,11 @@ pub(crate) fn to_row(task: &WorkflowTask) -> Result<String> {
             handler: handler.clone(),
             payload: payload.clone(),
         },
+        _ => {
+            return Err(Error::Bug {
+                what: "a schedule cannot store work of this kind".to_owned(),
+            });
+        }
     };
     let stored = StoredTask {
         name: new.name.clone(),

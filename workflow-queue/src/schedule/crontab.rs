@@ -33,6 +33,7 @@ const OF_CRON: [&str; 6] = [
 
 /// Form of a crontab.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Form {
     /// That of a user.
     User,
@@ -45,6 +46,7 @@ pub enum Form {
 
 /// A crontab that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Crontab {
     /// Its commands.
     pub entries: Vec<Entry>,
@@ -56,6 +58,7 @@ pub struct Crontab {
 
 /// Command of a crontab.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// Number of its line, from 1.
     pub line: usize,

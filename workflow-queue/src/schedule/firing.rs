@@ -9,6 +9,7 @@ pub(crate) const SKIPPED: i64 = 1;
 
 /// Record of a slot that fired, or of a range of slots that did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Firing {
     /// The slot, or the first of the range.
     pub slot: Timestamp,

@@ -70,6 +70,55 @@ pub struct Rules {
     pub overlap: Overlap,
 }
 
+impl Rules {
+    /// Makes the rules of a schedule that fires at its times, and the newest slot late.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the longest delay of a firing, in milliseconds.
+    #[must_use]
+    pub fn jitter_ms(mut self, jitter_ms: u64) -> Self {
+        self.jitter_ms = jitter_ms;
+        self
+    }
+
+    /// Sets the time before which nothing fires.
+    #[must_use]
+    pub fn start(mut self, start: Timestamp) -> Self {
+        self.start = Some(start);
+        self
+    }
+
+    /// Sets the time after which nothing fires.
+    #[must_use]
+    pub fn end(mut self, end: Timestamp) -> Self {
+        self.end = Some(end);
+        self
+    }
+
+    /// Sets the rule for slots that no worker fired in time.
+    #[must_use]
+    pub fn catch_up(mut self, catch_up: CatchUp) -> Self {
+        self.catch_up = catch_up;
+        self
+    }
+
+    /// Sets the age beyond which a missed slot is not caught up, in milliseconds.
+    #[must_use]
+    pub fn window_ms(mut self, window_ms: u64) -> Self {
+        self.window_ms = window_ms;
+        self
+    }
+
+    /// Sets the rule for a slot whose predecessor has not ended.
+    #[must_use]
+    pub fn overlap(mut self, overlap: Overlap) -> Self {
+        self.overlap = overlap;
+        self
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {
@@ -87,6 +136,7 @@ impl Default for Rules {
 /// most a minute late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum CatchUp {
     /// None of them fires.
     Skip,
@@ -114,6 +164,7 @@ impl CatchUp {
 /// Rule for a slot whose predecessor has not ended. A task that waits for a retry has not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Overlap {
     /// The slot does not fire.
     #[default]

@@ -73,10 +73,9 @@ pub(crate) fn claim(queue: &WorkflowQueue, request: &ClaimRequest) -> Result<Cla
     if request.limit == 1
         && let Some(task) = claim_one(queue, request, due)?
     {
-        return Ok(Claims {
-            tasks: vec![task],
-            ..Claims::default()
-        });
+        let mut claims = Claims::default();
+        claims.tasks.push(task);
+        return Ok(claims);
     }
     let request = request.clone();
     let (taken, _) = queue.transaction(move |writing| claim_many(writing, &request, due, lease))?;

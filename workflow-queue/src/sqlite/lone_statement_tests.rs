@@ -14,7 +14,7 @@ fn a_single_task_is_enqueued_and_claimed_in_one_statement_each() {
     let queue = WorkflowQueue::open(folder.path().join("q.db")).unwrap();
     let task = || NewTask::shell("t", "true");
     queue.enqueue(vec![task()]).unwrap();
-    let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
+    let request = ClaimRequest::new(WorkerId::from_bits(2), 1).commands(true);
     assert_eq!(queue.claim(&request).unwrap().tasks.len(), 1);
     let database = queue.database();
     let (queue_id, _) = database.queue_ids().only(&request).unwrap();

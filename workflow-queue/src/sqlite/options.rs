@@ -7,6 +7,7 @@ use queue_core::sqlite::{Durability, OpenOptions};
 
 /// The options to open a file.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SqliteOptions {
     /// The options of both engines.
     pub open: OpenOptions,
@@ -24,5 +25,19 @@ impl SqliteOptions {
             open: OpenOptions::new(Durability::Full)?,
             lease: Duration::from_secs(30),
         })
+    }
+
+    /// Sets the options of both engines.
+    #[must_use]
+    pub fn open(mut self, open: OpenOptions) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// Sets the duration of a lease without a heartbeat.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
     }
 }

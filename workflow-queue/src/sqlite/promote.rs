@@ -38,10 +38,7 @@ pub enum Promotion {
 /// [`Error::Unusable`](queue_core::Error::Unusable) for a file that does not exist or holds no
 /// queue.
 pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
-    let options = OpenOptions {
-        create: false,
-        ..options
-    };
+    let options = options.create(false);
     let database = Database::open(path, options, &[CORE])?;
     let lines = database.lines()?;
     if lines.iter().any(|line| line.name == WORKFLOW.name) {

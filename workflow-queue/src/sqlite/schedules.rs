@@ -311,13 +311,12 @@ const MOST_SET_ASIDE: i64 = 100;
 
 /// The next firing, and the schedules that are set aside.
 pub(crate) fn standing(connection: &Connection) -> Result<ScheduleStanding> {
-    let set_aside = rows::all(connection, SCHEDULE_SET_ASIDE, [MOST_SET_ASIDE], |row| {
+    let mut standing = ScheduleStanding::default();
+    standing.set_aside = rows::all(connection, SCHEDULE_SET_ASIDE, [MOST_SET_ASIDE], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
-    Ok(ScheduleStanding {
-        next_at: next_at(connection)?,
-        set_aside,
-    })
+    standing.next_at = next_at(connection)?;
+    Ok(standing)
 }
 
 /// The schedule of that name.

@@ -170,7 +170,7 @@ mod tests {
         }
         let enqueued = queue.enqueue_workflow((0..60).map(of).collect()).unwrap();
         let ids: Vec<TaskId> = enqueued.iter().map(|one| one.id).collect();
-        let request = ClaimRequest::commands(WorkerId::from_bits(2), 2);
+        let request = ClaimRequest::new(WorkerId::from_bits(2), 2).commands(true);
         assert_eq!(queue.claim(&request).unwrap().tasks.len(), 2);
         let read = queue.database().read(|connection| {
             let mut order = ClaimOrder::default();

@@ -20,7 +20,7 @@ fn bring(bench: &Bench, id: TaskId, end: State) {
         State::Cancelled => {
             bench.queue.cancel(&[id]).unwrap();
         }
-        State::Skipped | State::Scheduled | State::Blocked | State::Queued | State::Running => {
+        State::Skipped | State::Scheduled | State::Blocked | State::Queued | State::Running | _ => {
             unreachable!("not an end to be brought about")
         }
     }
@@ -334,9 +334,9 @@ fn a_wide_fan_opens_and_closes() {
 fn a_workflow_submitted_again_under_its_keys_is_stored_once() {
     let bench = Bench::default();
     let flow = || {
-        let keyed = |task: WorkflowTask, key: &str| WorkflowTask {
-            task: task.task.key(key),
-            ..task
+        let keyed = |mut task: WorkflowTask, key: &str| {
+            task.task = task.task.key(key);
+            task
         };
         vec![
             keyed(task("b").after("a", Condition::Success), "kb"),

@@ -18,10 +18,10 @@ use rusqlite::Connection;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 fn open(path: &Path) -> Arc<WorkflowQueue> {
-    let options = SqliteOptions {
-        open: OpenOptions::new(Durability::Fast).unwrap(),
-        lease: Duration::from_secs(3),
-    };
+    let options = SqliteOptions::new()
+        .unwrap()
+        .open(OpenOptions::new(Durability::Fast).unwrap())
+        .lease(Duration::from_secs(3));
     Arc::new(WorkflowQueue::open_with(path, options).unwrap())
 }
 
@@ -64,10 +64,9 @@ fn an_observer_slower_than_a_lease_costs_no_claim() {
         task: task.0,
         done,
     };
-    let options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::commands(NonZeroU32::MIN)
-    };
+    let options = WorkerOptions::new(NonZeroU32::MIN)
+        .commands(true)
+        .drain(true);
     let worker = Worker::new(Arc::clone(&queue), options).unwrap();
     let summary = worker.run(&mut dawdler).unwrap();
     assert_eq!((summary.succeeded, summary.lost), (1, 0));
@@ -91,13 +90,12 @@ fn a_forgotten_claim_returns_while_its_worker_extends_others() {
             NewTask::shell("waits", waits),
         ])
         .unwrap();
-    let options = WorkerOptions {
-        drain: true,
-        ..WorkerOptions::commands(NonZeroU32::new(2).unwrap())
-    };
+    let options = WorkerOptions::new(NonZeroU32::new(2).unwrap())
+        .commands(true)
+        .drain(true);
     let worker = Worker::new(Arc::clone(&queue), options).unwrap();
     let claims = queue
-        .claim(&ClaimRequest::commands(worker.id(), 1))
+        .claim(&ClaimRequest::new(worker.id(), 1).commands(true))
         .unwrap();
     assert_eq!(claims.tasks[0].claim.task, added[0].id);
     let mut expired = Vec::new();
@@ -127,7 +125,7 @@ fn the_lease_of_a_handler_that_its_worker_left_is_extended() {
         ends.lock().unwrap().recv()?;
         Ok(Done::Succeeded)
     });
-    let mut options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    let mut options = WorkerOptions::new(NonZeroU32::MIN).handlers(handlers);
     options.grace = Duration::from_millis(100);
     let worker = Worker::new(Arc::clone(&queue), options).unwrap();
     let stopper = worker.stopper();

@@ -9,7 +9,7 @@ use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
 use queue_testing::conformance::WORKER;
-use workflow_queue::{Dependency, Edge, Limit, LimitKind, Settings, WorkflowTask};
+use workflow_queue::{Dependency, Edge, Limit, Settings, WorkflowTask};
 
 use crate::verify::broken;
 use crate::{Bench, FAILED, Workflows, once, task};
@@ -17,19 +17,12 @@ use crate::{Bench, FAILED, Workflows, once, task};
 const HELD: Change = Change::Done(State::Blocked);
 
 fn limit(bench: &Bench, concurrency: u32) {
-    let limit = Limit {
-        kind: LimitKind::Key(b"disk".to_vec()),
-        concurrency: Some(concurrency),
-        rate: None,
-    };
+    let limit = Limit::key(b"disk").concurrency(concurrency);
     bench.queue.set_limit(&limit).unwrap();
 }
 
 fn by_key(name: &str) -> WorkflowTask {
-    task(name).settings(Settings {
-        limit_key: Some(b"disk".to_vec()),
-        ..Settings::default()
-    })
+    task(name).settings(Settings::new().limit_key(b"disk"))
 }
 
 #[test]
@@ -126,10 +119,7 @@ fn a_hold_gives_a_slot_to_the_next_task_and_a_release_waits_for_one() {
 #[test]
 fn a_held_task_fails_by_its_time_limit_and_is_skipped_by_its_dependency() {
     let bench = Bench::default();
-    let late = task("late").settings(Settings {
-        start_within: Some(Duration::from_secs(1)),
-        ..Settings::default()
-    });
+    let late = task("late").settings(Settings::new().start_within(Duration::from_secs(1)));
     let ids = bench.flow(vec![
         late,
         once("a"),
@@ -139,7 +129,7 @@ fn a_held_task_fails_by_its_time_limit_and_is_skipped_by_its_dependency() {
     bench.end(ids[1], FAILED);
     assert_eq!(bench.state(ids[2]), State::Skipped);
     bench.advance(2_000);
-    let request = ClaimRequest::commands(WORKER, 5);
+    let request = ClaimRequest::new(WORKER, 5).commands(true);
     bench.queue.claim(&request).unwrap();
     let failed = bench.task(ids[0]);
     assert_eq!(
@@ -155,12 +145,9 @@ fn a_held_task_fails_by_its_time_limit_and_is_skipped_by_its_dependency() {
 #[test]
 fn a_task_enqueued_held_with_dependencies_waits_for_both() {
     let bench = Bench::default();
-    let held = |name| WorkflowTask::from(NewTask::shell(name, "true").held());
+    let held = |name| WorkflowTask::from(NewTask::shell(name, "true").held(true));
     let mut second = held("b");
-    second.after.push(Dependency {
-        on: "a".into(),
-        condition: Condition::Success,
-    });
+    second.after.push(Dependency::new("a", Condition::Success));
     let ids = bench.flow(vec![task("a"), second, held("c")]);
     assert_eq!(
         bench.states(&ids),

@@ -12,15 +12,9 @@ use workflow_queue::{KeyScope, OnConflict, Settings, WorkflowTask};
 use crate::{Bench, FAILED, Workflows, once, task};
 
 fn keyed(scope: KeyScope, on_conflict: OnConflict) -> WorkflowTask {
-    WorkflowTask {
-        task: NewTask::shell("keyed", "true").key(*b"\0key\xff"),
-        ..task("keyed")
-    }
-    .settings(Settings {
-        key_scope: scope,
-        on_conflict,
-        ..Settings::default()
-    })
+    task("keyed")
+        .task(NewTask::shell("keyed", "true").key(*b"\0key\xff"))
+        .settings(Settings::new().key_scope(scope).on_conflict(on_conflict))
 }
 
 fn add(bench: &Bench, scope: KeyScope) -> Enqueued {

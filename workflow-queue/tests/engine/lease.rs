@@ -259,10 +259,7 @@ impl queue_core::clock::Clock for At {
 fn a_lease_outside_its_bounds_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for lease in [Duration::from_millis(999), Duration::from_secs(86_401)] {
-        let options = SqliteOptions {
-            lease,
-            ..SqliteOptions::new().unwrap()
-        };
+        let options = SqliteOptions::new().unwrap().lease(lease);
         let error = WorkflowQueue::open_with(folder.path().join("w.db"), options).unwrap_err();
         assert!(
             error.to_string().contains("one second to one day"),

@@ -12,22 +12,13 @@ use workflow_queue::{Limit, LimitKind, Rate, Settings, WorkflowTask};
 use crate::{Bench, FAILED, Workflows, once, task};
 
 pub(crate) fn by_key(name: &str, key: &[u8]) -> WorkflowTask {
-    task(name).settings(Settings {
-        limit_key: Some(key.to_vec()),
-        ..Settings::default()
-    })
+    task(name).settings(Settings::new().limit_key(key.to_vec()))
 }
 
 pub(crate) fn limit_key(bench: &Bench, key: &[u8], concurrency: Option<u32>) {
-    let kind = LimitKind::Key(key.to_vec());
-    bench
-        .queue
-        .set_limit(&Limit {
-            kind,
-            concurrency,
-            rate: None,
-        })
-        .unwrap();
+    let mut limit = Limit::key(key);
+    limit.concurrency = concurrency;
+    bench.queue.set_limit(&limit).unwrap();
 }
 
 pub(crate) fn limit_queue(bench: &Bench, concurrency: Option<u32>, rate: Option<Rate>) {
@@ -35,15 +26,10 @@ pub(crate) fn limit_queue(bench: &Bench, concurrency: Option<u32>, rate: Option<
 }
 
 pub(crate) fn set(bench: &Bench, queue: &str, concurrency: Option<u32>, rate: Option<Rate>) {
-    let kind = LimitKind::Queue(queue.to_owned());
-    bench
-        .queue
-        .set_limit(&Limit {
-            kind,
-            concurrency,
-            rate,
-        })
-        .unwrap();
+    let mut limit = Limit::queue(queue);
+    limit.concurrency = concurrency;
+    limit.rate = rate;
+    bench.queue.set_limit(&limit).unwrap();
 }
 
 #[test]
@@ -106,17 +92,12 @@ fn a_cancelled_waiting_task_passes_its_slot_on() {
 fn a_key_applies_across_queues_and_a_queue_without_worker_blocks_no_other() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
-    let elsewhere = WorkflowTask {
-        task: NewTask::shell("elsewhere", "true").queue("other"),
-        ..by_key("elsewhere", b"k")
-    };
+    let elsewhere =
+        by_key("elsewhere", b"k").task(NewTask::shell("elsewhere", "true").queue("other"));
     let ids = bench.flow(vec![elsewhere, by_key("here", b"k"), by_key("here", b"k")]);
     let here = bench.claim_only();
     assert_eq!(here.task, ids[1], "nobody serves the other queue");
-    let other = ClaimRequest {
-        queues: "other".into(),
-        ..ClaimRequest::commands(OTHER, 5)
-    };
+    let other = ClaimRequest::new(OTHER, 5).commands(true).queues("other");
     assert_eq!(bench.queue.claim(&other).unwrap().tasks, []);
     assert_eq!(bench.state(ids[0]), State::Blocked);
     assert_eq!(bench.task(ids[0]).attempt, 0);
@@ -139,10 +120,7 @@ fn claims_of_one_task_respect_the_key_too() {
     // A claim that need not look for due tasks is a single statement.
     bench.claim(1);
     assert_eq!(bench.claim_ids(1), ids[1..]);
-    let other = ClaimRequest {
-        queues: "other".into(),
-        ..ClaimRequest::commands(OTHER, 1)
-    };
+    let other = ClaimRequest::new(OTHER, 1).commands(true).queues("other");
     assert_eq!(bench.queue.claim(&other).unwrap().tasks, []);
     assert_eq!(bench.state(ids[0]), State::Blocked);
 }
@@ -197,10 +175,8 @@ fn a_limit_can_be_raised_lowered_and_removed() {
 #[test]
 fn a_lowered_limit_blocks_tasks_admitted_beyond_it_in_every_queue() {
     let bench = Bench::default();
-    let elsewhere = WorkflowTask {
-        task: NewTask::shell("elsewhere", "true").queue("other"),
-        ..by_key("elsewhere", b"k")
-    };
+    let elsewhere =
+        by_key("elsewhere", b"k").task(NewTask::shell("elsewhere", "true").queue("other"));
     let mut tasks: Vec<_> = (0..3).map(|_| by_key("t", b"k")).collect();
     tasks.extend([elsewhere.clone(), elsewhere]);
     tasks.extend([by_key("free", b"other"), by_key("free", b"other")]);
@@ -337,10 +313,7 @@ fn no_more_tasks_of_a_queue_run_than_its_limit() {
 #[test]
 fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
     let bench = Bench::default();
-    let of_slow = ClaimRequest {
-        queues: "slow".into(),
-        ..ClaimRequest::commands(WORKER, 5)
-    };
+    let of_slow = ClaimRequest::new(WORKER, 5).commands(true).queues("slow");
     let claim = || bench.queue.claim(&of_slow).unwrap().tasks.len();
     set(&bench, "slow", Some(1), None);
     bench.queue.set_paused("slow", true).unwrap();
@@ -360,14 +333,8 @@ fn handlers_that_join_a_limited_queue_later_are_limited_too() {
     bench.add(NewTask::handler("h", b"".to_vec()));
     bench.add(NewTask::handler("h", b"".to_vec()));
     bench.shell("command");
-    let request = ClaimRequest {
-        handlers: vec!["h".to_owned()],
-        ..ClaimRequest::commands(WORKER, 5)
-    };
-    let alone = ClaimRequest {
-        commands: false,
-        ..request.clone()
-    };
+    let request = ClaimRequest::new(WORKER, 5).commands(true).handlers(["h"]);
+    let alone = request.clone().commands(false);
     assert_eq!(bench.queue.claim(&alone).unwrap().tasks.len(), 1);
     assert_eq!(bench.queue.claim(&alone).unwrap().tasks, []);
     assert_eq!(bench.queue.claim(&request).unwrap().tasks, []);
@@ -451,11 +418,8 @@ fn invalid_limits_are_refused() {
         period_ms: 1,
     });
     let refused = |kind, rate| {
-        let limit = Limit {
-            kind,
-            concurrency: Some(1),
-            rate,
-        };
+        let mut limit = Limit::new(kind).concurrency(1);
+        limit.rate = rate;
         bench.queue.set_limit(&limit).unwrap_err().to_string()
     };
     assert!(refused(LimitKind::Key(b"k".to_vec()), rate).contains("on a queue only"));

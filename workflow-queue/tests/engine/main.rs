@@ -56,14 +56,11 @@ impl Engine for Workflow {
     type Queue = WorkflowQueue;
 
     fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
-        let options = SqliteOptions {
-            open: OpenOptions {
-                clock,
-                random,
-                ..OpenOptions::new(Durability::Fast)?
-            },
-            ..SqliteOptions::new()?
-        };
+        let options = SqliteOptions::new()?.open(
+            OpenOptions::new(Durability::Fast)?
+                .clock(clock)
+                .random(random),
+        );
         WorkflowQueue::open_with(path, options)
     }
 
@@ -105,7 +102,7 @@ impl Workflows for Bench {
     }
 
     fn claim_as(&self, worker: WorkerId, limit: usize) -> Vec<Claim> {
-        let request = ClaimRequest::commands(worker, limit);
+        let request = ClaimRequest::new(worker, limit).commands(true);
         let claims = self.queue.claim(&request).unwrap();
         claims.tasks.into_iter().map(|task| task.claim).collect()
     }

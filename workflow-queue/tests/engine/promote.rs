@@ -91,7 +91,7 @@ fn held_tasks_stay_held_through_a_promotion() {
     assert_eq!(queue.stats().unwrap().count(State::Blocked), 1);
     assert_eq!(queue.get(TaskId(1)).unwrap().unwrap().held_at, Some(since));
     assert!(queue.verify().unwrap().iter().all(Invariant::holds));
-    let request = ClaimRequest::commands(WorkerId(9), 5);
+    let request = ClaimRequest::new(WorkerId(9), 5).commands(true);
     assert_eq!(queue.claim(&request).unwrap().tasks, []);
     assert_eq!(
         queue.release(&[TaskId(1)]).unwrap(),
@@ -111,7 +111,7 @@ fn a_promoted_file_continues_where_it_was() {
     }
     let queue = open(&path);
     let worker = WorkerId(9);
-    let request = queue_core::ClaimRequest::commands(worker, 5);
+    let request = queue_core::ClaimRequest::new(worker, 5).commands(true);
     let claimed = queue.claim(&request).unwrap().tasks;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].claim.task, TaskId(1));
@@ -131,20 +131,11 @@ fn only_running_tasks_get_a_lease_at_a_promotion() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let clock = Arc::<ManualClock>::default();
-    let options = || OpenOptions {
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        ..options()
-    };
+    let options = || options().clock(Arc::clone(&clock) as Arc<dyn Clock>);
     drop(fast_file(&path));
     assert_eq!(promote_file(&path, options()).unwrap(), Promotion::Done);
-    let queue = WorkflowQueue::open_with(
-        &path,
-        SqliteOptions {
-            open: options(),
-            ..SqliteOptions::new().unwrap()
-        },
-    )
-    .unwrap();
+    let queue =
+        WorkflowQueue::open_with(&path, SqliteOptions::new().unwrap().open(options())).unwrap();
     let invariants = queue.verify().unwrap();
     let broken: Vec<_> = invariants.iter().filter(|one| !one.holds()).collect();
     assert!(broken.is_empty(), "{broken:?}");

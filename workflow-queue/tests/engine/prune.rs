@@ -9,17 +9,9 @@ use queue_core::workflow::{Condition, Edge};
 use crate::{Bench, FAILED, Workflows, once, task};
 
 fn prune(bench: &Bench) -> u64 {
-    let request = PruneRequest {
-        finished_before: bench.later(1),
-        states: Vec::new(),
-        keep: 0,
-        dry_run: true,
-    };
+    let request = PruneRequest::new(bench.later(1)).keep(0).dry_run(true);
     let count = bench.queue.prune(&request).unwrap();
-    let request = PruneRequest {
-        dry_run: false,
-        ..request
-    };
+    let request = request.dry_run(false);
     assert_eq!(
         bench.queue.prune(&request).unwrap(),
         count,
@@ -52,12 +44,7 @@ fn a_dependent_of_a_pruned_task_can_be_retried() {
     bench.end(ids[0], Outcome::Succeeded);
     bench.advance(10);
     bench.end(ids[1], FAILED);
-    let request = PruneRequest {
-        finished_before: bench.now(),
-        states: Vec::new(),
-        keep: 0,
-        dry_run: false,
-    };
+    let request = PruneRequest::new(bench.now()).keep(0).dry_run(false);
     assert_eq!(bench.queue.prune(&request).unwrap(), 1);
     bench.queue.retry(&ids[1..]).unwrap();
     let more = Edge {
@@ -118,12 +105,10 @@ fn a_task_skipped_because_of_a_pruned_task_stays_skipped() {
         task("c"),
     ]);
     bench.end(ids[0], FAILED);
-    let request = PruneRequest {
-        finished_before: bench.later(1),
-        states: vec![State::Failed],
-        keep: 0,
-        dry_run: false,
-    };
+    let request = PruneRequest::new(bench.later(1))
+        .states([State::Failed])
+        .keep(0)
+        .dry_run(false);
     assert_eq!(bench.queue.prune(&request).unwrap(), 1);
     assert_eq!(
         bench.queue.retry(&ids[1..2]).unwrap(),

@@ -4,7 +4,7 @@ use queue_core::claim::ClaimRequest;
 use queue_core::queue::{Queue, Waits};
 use queue_core::task::NewTask;
 use queue_testing::conformance::{OTHER, WORKER};
-use workflow_queue::{Limit, LimitKind, Rate};
+use workflow_queue::{Limit, Rate};
 
 use crate::Bench;
 use crate::limit::{limit_queue, set};
@@ -22,7 +22,7 @@ fn no_more_tasks_of_a_queue_start_than_its_rate() {
     };
     limit_queue(&bench, None, Some(rate));
     assert_eq!(bench.claim(50).len(), 10);
-    let request = ClaimRequest::commands(WORKER, 50);
+    let request = ClaimRequest::new(WORKER, 50).commands(true);
     let none = bench.queue.claim(&request).unwrap();
     assert_eq!(none.tasks, []);
     let next = none.next_due.unwrap();
@@ -80,23 +80,18 @@ fn starts_in_one_queue_do_not_count_in_another() {
     bench.shell("here");
     bench.add(NewTask::shell("there", "true").queue("other"));
     assert_eq!(bench.claim(5).len(), 1);
-    let other = ClaimRequest {
-        queues: "other".into(),
-        ..ClaimRequest::commands(OTHER, 5)
-    };
+    let other = ClaimRequest::new(OTHER, 5).commands(true).queues("other");
     assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);
 }
 
 #[test]
 fn why_tells_when_a_rate_allows_the_next_start() {
     let bench = Bench::default();
-    let rate = |starts| Limit {
-        kind: LimitKind::Queue("default".to_owned()),
-        concurrency: None,
-        rate: Some(Rate {
+    let rate = |starts| {
+        Limit::queue("default").rate(Rate {
             starts,
             period_ms: 60_000,
-        }),
+        })
     };
     let waits = |id| bench.queue.waits_in_file(id).unwrap();
     let of_rate = |more_at| Waits::Rate {

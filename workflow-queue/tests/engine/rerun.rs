@@ -4,7 +4,7 @@ use queue_core::outcome::Outcome;
 use queue_core::queue::{Queue, TaskCopy};
 use queue_core::state::State;
 use queue_core::workflow::Condition;
-use workflow_queue::{Limit, LimitKind, Settings};
+use workflow_queue::{Limit, Settings};
 
 use crate::verify::broken;
 use crate::{Bench, FAILED, Workflows, once, task};
@@ -68,16 +68,9 @@ fn a_copy_waits_for_dependencies_that_run_again_and_for_no_ended_one() {
 #[test]
 fn a_copy_keeps_its_limit_key() {
     let bench = Bench::default();
-    let limit = Limit {
-        kind: LimitKind::Key(b"disk".to_vec()),
-        concurrency: Some(1),
-        rate: None,
-    };
+    let limit = Limit::key(b"disk").concurrency(1);
     bench.queue.set_limit(&limit).unwrap();
-    let by_key = once("a").settings(Settings {
-        limit_key: Some(b"disk".to_vec()),
-        ..Settings::default()
-    });
+    let by_key = once("a").settings(Settings::new().limit_key(b"disk"));
     let ids = bench.flow(vec![by_key]);
     bench.end(ids[0], Outcome::Succeeded);
     let copies = bench.queue.rerun(&[ids[0], ids[0]], false).unwrap();

@@ -26,11 +26,11 @@ const MINUTE: u64 = 60_000;
 /// A schedule of every minute, from the bench's time on.
 fn every_minute(bench: &Bench, rules: Rules) -> NewSchedule {
     let spec = Spec::every(Duration::from_secs(60), bench.now(), "UTC").unwrap();
-    NewSchedule {
-        name: "tick".to_owned(),
-        spec: spec.with_rules(rules).unwrap(),
-        task: WorkflowTask::shell("tick", "true"),
-    }
+    NewSchedule::new(
+        "tick",
+        spec.with_rules(rules).unwrap(),
+        WorkflowTask::shell("tick", "true"),
+    )
 }
 
 fn overlap(overlap: Overlap) -> Rules {
@@ -436,12 +436,9 @@ fn a_backfill_fires_what_was_skipped_one_after_the_other() {
     let newest = claim(&bench, 9).remove(0).claim;
     bench.settle(newest, Outcome::Succeeded);
     let at = |minute: i64| Timestamp(start.0 + minute * 60_000);
-    let backfill = Backfill {
-        from: at(4),
-        until: at(10),
-        concurrency: NonZeroU32::MIN,
-        again: false,
-    };
+    let backfill = Backfill::new(at(4), at(10))
+        .concurrency(NonZeroU32::MIN)
+        .again(false);
     let schedules = bench.queue.schedules();
     assert_eq!(schedules.plan_backfill("tick", &backfill).unwrap().len(), 6);
     let enqueued = schedules.backfill("tick", &backfill).unwrap();
@@ -451,10 +448,7 @@ fn a_backfill_fires_what_was_skipped_one_after_the_other() {
     assert_eq!(fired, [4, 5, 6, 7, 8, 9, 10]);
     assert_eq!(skipped, [(1, 3, missed)]);
     assert_eq!(schedules.plan_backfill("tick", &backfill).unwrap(), []);
-    let again = Backfill {
-        again: true,
-        ..backfill
-    };
+    let again = backfill.again(true);
     assert_eq!(schedules.backfill("tick", &again).unwrap().len(), 7);
     assert_eq!(enqueued.len(), 6);
     assert!(
@@ -476,12 +470,9 @@ fn slots_around_those_of_a_backfill_are_recorded() {
     bench.advance(4 * MINUTE);
     let at = |minute: i64| Timestamp(start.0 + minute * 60_000);
     for (from, until) in [(1, 1), (3, 3)] {
-        let backfill = Backfill {
-            from: at(from),
-            until: at(until),
-            concurrency: NonZeroU32::MIN,
-            again: false,
-        };
+        let backfill = Backfill::new(at(from), at(until))
+            .concurrency(NonZeroU32::MIN)
+            .again(false);
         bench.queue.schedules().backfill("tick", &backfill).unwrap();
     }
     bench.advance(2 * MINUTE);
@@ -503,12 +494,7 @@ fn a_pruned_task_leaves_its_firing_and_a_removed_schedule_its_tasks() {
         bench.settle(claim, Outcome::Succeeded);
         last = Some(claim.task);
     }
-    let request = PruneRequest {
-        finished_before: bench.later(1),
-        states: Vec::new(),
-        keep: 0,
-        dry_run: false,
-    };
+    let request = PruneRequest::new(bench.later(1)).keep(0).dry_run(false);
     assert_eq!(bench.queue.prune(&request).unwrap(), 1);
     assert_eq!(firings(&bench, start).0, [1, 2]);
     let schedules = bench.queue.schedules();
@@ -605,28 +591,23 @@ fn a_restored_file_fires_nothing_that_its_backup_does_not_know_of() {
     let (path, copy) = (folder.path().join("q.db"), folder.path().join("copy.db"));
     let clock = Arc::<ManualClock>::default();
     let start = clock.now().wall;
-    let options = || OpenOptions {
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        ..OpenOptions::new(Durability::Fast).unwrap()
+    let options = || {
+        OpenOptions::new(Durability::Fast)
+            .unwrap()
+            .clock(Arc::clone(&clock) as Arc<dyn Clock>)
     };
     let open = |path: &Path, options| {
         let all = SqliteOptions::new().unwrap();
-        WorkflowQueue::open_with(
-            path,
-            SqliteOptions {
-                open: options,
-                ..all
-            },
-        )
+        WorkflowQueue::open_with(path, all.open(options))
     };
     let queue = open(&path, options()).unwrap();
     let spec = Spec::every(Duration::from_secs(60), start, "UTC").unwrap();
     let task = WorkflowTask::shell("tick", "true");
-    let new = NewSchedule {
-        name: "tick".to_owned(),
-        spec: spec.with_rules(catch_up(CatchUp::All)).unwrap(),
+    let new = NewSchedule::new(
+        "tick",
+        spec.with_rules(catch_up(CatchUp::All)).unwrap(),
         task,
-    };
+    );
     queue.schedules().add(&new).unwrap();
     queue.database().backup(&copy, false).unwrap();
     clock.advance(Duration::from_secs(190));

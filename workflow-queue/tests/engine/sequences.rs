@@ -11,7 +11,7 @@ use queue_core::queue::{Change, Queue};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
-use workflow_queue::{Edge, Limit, LimitKind, Settings, WorkflowTask};
+use workflow_queue::{Edge, Limit, Settings, WorkflowTask};
 
 use crate::model::{Model, Node, Phase};
 use crate::{Bench, FAILED, Workflows, once};
@@ -88,11 +88,7 @@ impl Pair {
         let bench = Bench::default();
         bench
             .queue
-            .set_limit(&Limit {
-                kind: LimitKind::Key(b"k".to_vec()),
-                concurrency: u32::try_from(BOUND).ok(),
-                rate: None,
-            })
+            .set_limit(&Limit::key(b"k").concurrency(u32::try_from(BOUND).unwrap()))
             .unwrap();
         Self {
             bench,
@@ -106,10 +102,7 @@ impl Pair {
         let mut task = once("t");
         task.task.options.max_crashes = MAX_CRASHES;
         if node.limited {
-            task = task.settings(Settings {
-                limit_key: Some(b"k".to_vec()),
-                ..Settings::default()
-            });
+            task = task.settings(Settings::new().limit_key(b"k"));
         }
         let mut after = BTreeSet::new();
         for &(on, condition) in node.after.iter().filter(|_| before > 0) {
@@ -164,7 +157,7 @@ impl Pair {
     }
 
     fn claim(&mut self, worker: i64, limit: usize) {
-        let request = ClaimRequest::commands(WorkerId(worker), limit);
+        let request = ClaimRequest::new(WorkerId(worker), limit).commands(true);
         let tasks = self.bench.queue.claim(&request).unwrap().tasks;
         assert!(tasks.len() <= limit);
         let full = tasks.len() == limit;

@@ -32,12 +32,7 @@ fn grows_with_size(work: impl Fn(usize) -> i64) -> Result<(), String> {
 
 /// Fails every task that is ready.
 fn fail_all(bench: &Bench) {
-    let failed = |task: &queue_core::claim::ClaimedTask| Settlement {
-        claim: task.claim,
-        outcome: FAILED,
-        output: None,
-        ended_at: None,
-    };
+    let failed = |task: &queue_core::claim::ClaimedTask| Settlement::new(task.claim, FAILED);
     let claimed = bench.claim(10_000);
     bench
         .queue

@@ -7,7 +7,6 @@ use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_testing::conformance::OTHER;
-use workflow_queue::WorkflowTask;
 
 use crate::limit::{by_key, limit_key, limit_queue, set};
 use crate::{Bench, Workflows, task};
@@ -21,10 +20,7 @@ fn running_tasks_count_only_towards_the_limit_of_their_own_queue() {
     let behind = bench.add(slow());
     bench.claim_only();
     set(&bench, "slow", Some(1), None);
-    let of_slow = ClaimRequest {
-        queues: "slow".into(),
-        ..ClaimRequest::commands(OTHER, 5)
-    };
+    let of_slow = ClaimRequest::new(OTHER, 5).commands(true).queues("slow");
     assert_eq!(bench.queue.claim(&of_slow).unwrap().tasks.len(), 1);
     limit_queue(&bench, Some(2), None);
     bench.shell("b");
@@ -45,15 +41,10 @@ fn a_claim_from_a_limited_queue_respects_the_key_too() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     limit_queue(&bench, Some(9), None);
-    let elsewhere = WorkflowTask {
-        task: NewTask::shell("elsewhere", "true").queue("other"),
-        ..by_key("elsewhere", b"k")
-    };
+    let elsewhere =
+        by_key("elsewhere", b"k").task(NewTask::shell("elsewhere", "true").queue("other"));
     let ids = bench.flow(vec![elsewhere, by_key("here", b"k")]);
-    let other = ClaimRequest {
-        queues: "other".into(),
-        ..ClaimRequest::commands(OTHER, 5)
-    };
+    let other = ClaimRequest::new(OTHER, 5).commands(true).queues("other");
     assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);
     assert_eq!(bench.claim(5), []);
     assert_eq!(bench.states(&ids), [State::Running, State::Blocked]);
@@ -63,15 +54,10 @@ fn a_claim_from_a_limited_queue_respects_the_key_too() {
 fn a_claim_passes_over_a_task_whose_key_is_full() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
-    let elsewhere = WorkflowTask {
-        task: NewTask::shell("elsewhere", "true").queue("other"),
-        ..by_key("elsewhere", b"k")
-    };
+    let elsewhere =
+        by_key("elsewhere", b"k").task(NewTask::shell("elsewhere", "true").queue("other"));
     let ids = bench.flow(vec![elsewhere, by_key("here", b"k"), task("free")]);
-    let other = ClaimRequest {
-        queues: "other".into(),
-        ..ClaimRequest::commands(OTHER, 1)
-    };
+    let other = ClaimRequest::new(OTHER, 1).commands(true).queues("other");
     assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);
     assert_eq!(bench.claim_ids(1), ids[2..]);
     assert_eq!(bench.state(ids[1]), State::Blocked);

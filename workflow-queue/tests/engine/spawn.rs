@@ -149,10 +149,7 @@ fn a_repeated_attempt_adds_no_task_with_a_key_twice() {
         task("merge").after("split", Condition::Success),
     ]);
     let parts = || {
-        let part = |name: &str| WorkflowTask {
-            task: NewTask::shell(name, "true").key(name),
-            ..in_front(name)
-        };
+        let part = |name: &str| in_front(name).task(NewTask::shell(name, "true").key(name));
         vec![part("one"), part("two")]
     };
     let claim = bench.claim_only();
@@ -236,11 +233,10 @@ fn a_handler_adds_tasks_to_its_workflow_and_reads_their_output() {
             assert_eq!(task.queue().dependencies(task.id())?.len(), 3);
             Ok(Done::Succeeded)
         });
-    let options = WorkerOptions {
-        commands: true,
-        drain: true,
-        ..WorkerOptions::handlers(NonZeroU32::MIN, handlers)
-    };
+    let options = WorkerOptions::new(NonZeroU32::MIN)
+        .handlers(handlers)
+        .commands(true)
+        .drain(true);
     let summary = Worker::new(queue, options).unwrap().run(&mut ()).unwrap();
     assert_eq!((summary.succeeded, summary.failed), (4, 0));
     let expected = [("split", None), ("a", Some(1)), ("b", Some(1))];

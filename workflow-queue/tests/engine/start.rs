@@ -6,24 +6,17 @@ use queue_core::outcome::Outcome;
 use queue_core::queue::{Change, Edit, Queue};
 use queue_core::state::State;
 use queue_core::workflow::Condition;
-use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
+use workflow_queue::{Limit, Settings, WorkflowTask};
 
 use crate::verify::broken;
 use crate::{Bench, FAILED, Workflows, task};
 
 fn by_key(name: &str) -> WorkflowTask {
-    task(name).settings(Settings {
-        limit_key: Some(b"disk".to_vec()),
-        ..Settings::default()
-    })
+    task(name).settings(Settings::new().limit_key(b"disk"))
 }
 
 fn one_at_a_time(bench: &Bench) {
-    let limit = Limit {
-        kind: LimitKind::Key(b"disk".to_vec()),
-        concurrency: Some(1),
-        rate: None,
-    };
+    let limit = Limit::key(b"disk").concurrency(1);
     bench.queue.set_limit(&limit).unwrap();
 }
 
@@ -31,9 +24,9 @@ fn one_at_a_time(bench: &Bench) {
 fn a_start_leaves_dependencies_and_limits_alone() {
     let bench = Bench::default();
     one_at_a_time(&bench);
-    let later = |task: WorkflowTask| WorkflowTask {
-        task: task.task.clone().run_at(bench.later(100_000)),
-        ..task
+    let later = |mut task: WorkflowTask| {
+        task.task = task.task.run_at(bench.later(100_000));
+        task
     };
     let ids = bench.flow(vec![
         task("a"),
@@ -74,11 +67,11 @@ fn a_task_put_off_leaves_its_slot_to_the_next() {
 #[test]
 fn the_time_limits_of_a_task_that_has_not_started_move_with_its_time() {
     let bench = Bench::default();
-    let limited = task("a").settings(Settings {
-        start_within: Some(Duration::from_secs(1)),
-        finish_within: Some(Duration::from_secs(5)),
-        ..Settings::default()
-    });
+    let limited = task("a").settings(
+        Settings::new()
+            .start_within(Duration::from_secs(1))
+            .finish_within(Duration::from_secs(5)),
+    );
     let ids = bench.flow(vec![limited]);
     let later = Edit::new().run_at(Some(bench.later(60_000)));
     bench.queue.edit(&ids, &later).unwrap();

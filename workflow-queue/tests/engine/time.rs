@@ -7,23 +7,17 @@ use queue_core::queue::{Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
-use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
+use workflow_queue::{Limit, Settings, WorkflowTask};
 
 use crate::limit::limit_queue;
 use crate::{Bench, FAILED, Workflows, task};
 
 fn start_within(name: &str, seconds: u64) -> WorkflowTask {
-    task(name).settings(Settings {
-        start_within: Some(Duration::from_secs(seconds)),
-        ..Settings::default()
-    })
+    task(name).settings(Settings::new().start_within(Duration::from_secs(seconds)))
 }
 
 fn finish_within(name: &str, seconds: u64) -> WorkflowTask {
-    task(name).settings(Settings {
-        finish_within: Some(Duration::from_secs(seconds)),
-        ..Settings::default()
-    })
+    task(name).settings(Settings::new().finish_within(Duration::from_secs(seconds)))
 }
 
 #[test]
@@ -121,7 +115,8 @@ fn the_previous_claim_tells_when_a_task_will_be_late() {
     let bench = Bench::default();
     bench.flow(vec![start_within("late", 60)]);
     bench.queue.set_paused("default", true).unwrap();
-    let request = queue_core::ClaimRequest::commands(queue_testing::conformance::WORKER, 1);
+    let request =
+        queue_core::ClaimRequest::new(queue_testing::conformance::WORKER, 1).commands(true);
     let claims = bench.queue.claim(&request).unwrap();
     assert_eq!(claims.next_due, Some(bench.later(60_000)));
 }
@@ -171,19 +166,12 @@ fn a_deadline_bounds_the_timeout_of_a_claim_from_a_limited_queue_too() {
 #[test]
 fn the_slot_offered_to_a_late_task_goes_to_the_next() {
     let bench = Bench::default();
-    let kind = LimitKind::Key(b"k".to_vec());
-    let limit = Limit {
-        kind,
-        concurrency: Some(1),
-        rate: None,
-    };
+    let limit = Limit::key(b"k").concurrency(1);
     bench.queue.set_limit(&limit).unwrap();
     let by_key = |start_within| {
-        task("t").settings(Settings {
-            limit_key: Some(b"k".to_vec()),
-            start_within,
-            ..Settings::default()
-        })
+        let mut settings = Settings::new().limit_key(b"k");
+        settings.start_within = start_within;
+        task("t").settings(settings)
     };
     let late = by_key(Some(Duration::from_secs(60)));
     let ids = bench.flow(vec![late, by_key(None)]);
@@ -288,11 +276,11 @@ fn durations_out_of_range_are_refused() {
 fn a_re_opened_task_gets_its_whole_time_again() {
     let bench = Bench::default();
     let both = |name: &str, start: u64, finish: u64| {
-        task(name).settings(Settings {
-            start_within: Some(Duration::from_secs(start)),
-            finish_within: Some(Duration::from_secs(finish)),
-            ..Settings::default()
-        })
+        task(name).settings(
+            Settings::new()
+                .start_within(Duration::from_secs(start))
+                .finish_within(Duration::from_secs(finish)),
+        )
     };
     let ids = bench.flow(vec![
         start_within("start", 60),

@@ -13,18 +13,11 @@ use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 use crate::{Bench, FAILED, Workflows, once, task};
 
 fn limited(kind: LimitKind) -> Limit {
-    Limit {
-        kind,
-        concurrency: Some(1),
-        rate: None,
-    }
+    Limit::new(kind).concurrency(1)
 }
 
 fn by_key(name: &str) -> WorkflowTask {
-    task(name).settings(Settings {
-        limit_key: Some(b"disk".to_vec()),
-        ..Settings::default()
-    })
+    task(name).settings(Settings::new().limit_key(b"disk"))
 }
 
 /// A workflow whose first task succeeded and whose second runs, two tasks under a key, and two of a
@@ -54,10 +47,7 @@ pub(crate) fn used() -> (Bench, Claim) {
     bench.flow(vec![by_key("e"), by_key("f")]);
     bench.add(NewTask::shell("g", "true").queue("slow"));
     bench.add(NewTask::shell("h", "true").queue("slow"));
-    let slow = ClaimRequest {
-        queues: "slow".into(),
-        ..ClaimRequest::commands(OTHER, 5)
-    };
+    let slow = ClaimRequest::new(OTHER, 5).commands(true).queues("slow");
     assert_eq!(bench.queue.claim(&slow).unwrap().tasks.len(), 1);
     (bench, claim)
 }
@@ -85,10 +75,7 @@ fn verify_finds_nothing_after_any_end_of_tasks() {
     let bench = Bench::default();
     for limit in [
         limited(LimitKind::Key(b"disk".to_vec())),
-        Limit {
-            concurrency: Some(9),
-            ..limited(LimitKind::Key(b"wide".to_vec()))
-        },
+        limited(LimitKind::Key(b"wide".to_vec())).concurrency(9),
     ] {
         bench.queue.set_limit(&limit).unwrap();
     }

@@ -99,16 +99,14 @@ impl Workflows {
         let claims = if again.is_empty() { lost } else { again };
         if let Some(claim) = context.ledger.pick(&claims) {
             let succeeded = context.ledger.chance(500);
-            let late = Settlement {
+            let late = Settlement::new(
                 claim,
-                outcome: if succeeded {
+                if succeeded {
                     Outcome::Succeeded
                 } else {
                     Outcome::Returned
                 },
-                output: None,
-                ended_at: None,
-            };
+            );
             // The result is read from the file.
             let _ = context.settle(vec![late]);
         }
@@ -240,11 +238,9 @@ impl Workflows {
             starts: small(context),
             period_ms: 100 + context.ledger.draw(900),
         };
-        let limit = Limit {
-            kind,
-            concurrency: some(context).then(|| small(context)),
-            rate: (on_queue && some(context)).then_some(rate),
-        };
+        let mut limit = Limit::new(kind);
+        limit.concurrency = some(context).then(|| small(context));
+        limit.rate = (on_queue && some(context)).then_some(rate);
         self.set_limit(context, &limit);
     }
 
@@ -312,11 +308,7 @@ impl Extension<WorkflowQueue> for Workflows {
         let (limits, paused) = self.checks().limits.stoppers();
         for name in limits {
             if context.ledger.chance(700) {
-                let limit = Limit {
-                    kind: name.kind(),
-                    concurrency: None,
-                    rate: None,
-                };
+                let limit = Limit::new(name.kind());
                 self.set_limit(context, &limit);
             }
         }
@@ -359,7 +351,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
             } if running < bound => continue,
             Waits::Held { .. } => node.held,
             Waits::Paused { .. } => checks.limits.is_paused(&node.queue),
-            Waits::Rate { more_at: None, .. } => checks.limits.never_starts(&node.queue),
+            Waits::Rate { .. } => checks.limits.never_starts(&node.queue),
             Waits::Limit { name, .. } => checks.limits.stops(&checks.model, node, &name),
             Waits::Dependency {
                 task: on,
@@ -371,6 +363,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
                     && edge.is_some_and(|edge| edge.condition == condition && !edge.met)
                     && is_explained(checks, queue, on)
             }
+            _ => false,
         };
         if !is_true {
             return false;
@@ -424,30 +417,26 @@ fn new_task(context: &Context<'_>) -> WorkflowTask {
     let millis = |least: u32, most: u32| {
         Duration::from_millis(u64::from(least + context.ledger.draw(most - least)))
     };
-    let options = TaskOptions {
-        max_attempts: 1 + draw(3),
-        max_crashes: 1 + draw(3),
-        backoff_ms: u64::from(draw(2) * draw(500)),
-        max_backoff_ms: MAX_BACKOFF_MS,
-        timeout_ms: (draw(3) == 0).then(|| u64::from(100 + draw(1_000))),
-        ..TaskOptions::default()
-    };
+    let mut options = TaskOptions::new()
+        .max_attempts(1 + draw(3))
+        .max_crashes(1 + draw(3))
+        .backoff_ms(u64::from(draw(2) * draw(500)))
+        .max_backoff_ms(MAX_BACKOFF_MS);
+    options.timeout_ms = (draw(3) == 0).then(|| u64::from(100 + draw(1_000)));
     let mut task = NewTask::shell("t", "true")
         .queue(queue_name(context))
         .priority(i32::try_from(draw(4)).unwrap_or(0) - 1)
         .options(options);
     if draw(12) == 0 {
-        task = task.held();
+        task = task.held(true);
     }
     if draw(6) == 0 {
         task = task.run_at(context.now().wall.after(millis(0, 1_500)));
     }
-    let mut settings = Settings {
-        start_within: (draw(8) == 0).then(|| millis(50, 3_000)),
-        finish_within: (draw(8) == 0).then(|| millis(50, 3_000)),
-        limit_key: (draw(3) == 0).then(|| key(context)),
-        ..Settings::default()
-    };
+    let mut settings = Settings::new();
+    settings.start_within = (draw(8) == 0).then(|| millis(50, 3_000));
+    settings.finish_within = (draw(8) == 0).then(|| millis(50, 3_000));
+    settings.limit_key = (draw(3) == 0).then(|| key(context));
     if draw(2) == 0 {
         task = task.key(key(context));
         settings.key_scope = match draw(3) {

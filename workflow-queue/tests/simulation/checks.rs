@@ -364,7 +364,7 @@ impl Checks {
             Change::Already(_) => !done && self.model.phase(id).is_waiting(),
             Change::Refused(_) => !done && !self.model.phase(id).is_waiting(),
             Change::NotFound => !self.model.is_stored(id),
-            Change::Requested(_) | Change::AlreadyRequested(_) => false,
+            Change::Requested(_) | Change::AlreadyRequested(_) | _ => false,
         };
         at.check(fits, || {
             format!("a change of {id}: {change:?}, changed: {done}")
@@ -454,7 +454,8 @@ fn difference(node: &Node, row: &Row) -> Option<&'static str> {
             | State::Succeeded
             | State::Failed
             | State::Cancelled
-            | State::Skipped => false,
+            | State::Skipped
+            | _ => false,
         },
         Phase::Runs => row.state == State::Running && claimed == Some((row.token, row.worker)),
         Phase::Ended(state) => row.state == state,

@@ -150,7 +150,8 @@ fn may_become(node: &Node, outcome: &Outcome, now: Timestamp) -> Vec<State> {
         | Outcome::TimedOut
         | Outcome::NotStarted { .. }
         | Outcome::HandlerFailed { .. }
-        | Outcome::Panicked { .. } => {
+        | Outcome::Panicked { .. }
+        | _ => {
             let latest = now.after(Duration::from_millis(MAX_BACKOFF_MS));
             let spent = node.attempts + 1 - node.attempts_before;
             if spent >= node.max_attempts || over(node, now) {

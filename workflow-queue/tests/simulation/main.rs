@@ -35,14 +35,9 @@ use workflow_queue::{SqliteOptions, WorkflowQueue};
 const LEASE: Duration = Duration::from_secs(1);
 
 fn options(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<SqliteOptions> {
-    Ok(SqliteOptions {
-        open: OpenOptions {
-            clock,
-            random,
-            ..OpenOptions::new(Durability::Fast)?
-        },
-        lease: LEASE,
-    })
+    let open = OpenOptions::new(Durability::Fast)?;
+    let open = open.clock(clock).random(random);
+    Ok(SqliteOptions::new()?.open(open).lease(LEASE))
 }
 
 fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {

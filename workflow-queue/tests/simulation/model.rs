@@ -91,7 +91,7 @@ impl Node {
             let on = match dependency.on {
                 On::Task(on) => on,
                 On::Index(index) => ids[index],
-                On::Name(_) => return None,
+                On::Name(_) | _ => return None,
             };
             Some((on, Edge { condition, met }))
         });
@@ -106,7 +106,7 @@ impl Node {
             key_scope: settings.key_scope,
             key_until: match settings.key_scope {
                 KeyScope::For(period) => Some(now.after(period)),
-                KeyScope::Forever | KeyScope::WhileUnfinished => None,
+                KeyScope::Forever | KeyScope::WhileUnfinished | _ => None,
             },
             priority: new.priority,
             run_at: new.run_at,
@@ -183,9 +183,9 @@ impl Model {
         let holder = *self.keys.get(key)?;
         let node = &self.nodes[&holder];
         let lapsed = match node.key_scope {
-            KeyScope::Forever => false,
             KeyScope::WhileUnfinished => node.phase.has_ended(),
             KeyScope::For(_) => node.key_until.is_some_and(|until| until <= now),
+            KeyScope::Forever | _ => false,
         };
         (!lapsed).then_some(holder)
     }

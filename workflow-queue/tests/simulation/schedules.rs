@@ -149,11 +149,11 @@ fn draw(context: &Context<'_>, name: &str) -> NewSchedule {
         let seconds = u64::from(1 + ledger.draw(8));
         Spec::every(Duration::from_secs(seconds), now, "UTC").unwrap()
     };
-    NewSchedule {
-        name: name.to_owned(),
-        spec: spec.with_rules(rules).unwrap(),
-        task: WorkflowTask::shell(name, "true"),
-    }
+    NewSchedule::new(
+        name.to_owned(),
+        spec.with_rules(rules).unwrap(),
+        WorkflowTask::shell(name, "true"),
+    )
 }
 
 impl Extension<WorkflowQueue> for Schedules {
@@ -190,12 +190,12 @@ impl Extension<WorkflowQueue> for Schedules {
                 self.call(context, "run", run, name, false);
             }
             _ => {
-                let backfill = Backfill {
-                    from: Timestamp(now.0 - i64::from(context.ledger.draw(20_000))),
-                    until: now,
-                    concurrency: NonZeroU32::new(1 + context.ledger.draw(4)).unwrap(),
-                    again: false,
-                };
+                let backfill = Backfill::new(
+                    Timestamp(now.0 - i64::from(context.ledger.draw(20_000))),
+                    now,
+                )
+                .concurrency(NonZeroU32::new(1 + context.ledger.draw(4)).unwrap())
+                .again(false);
                 let verb =
                     |queue: &WorkflowQueue| queue.schedules().backfill(name, &backfill).map(drop);
                 self.call(context, "backfill", verb, name, false);
@@ -374,7 +374,7 @@ impl Check<'_> {
                 let left = open.iter().filter(waiting).count();
                 self.holds(fired.is_empty() || left <= 1, &format!("it left {open:?}"));
             }
-            Overlap::Allow => {}
+            Overlap::Allow | _ => {}
         }
     }
 }

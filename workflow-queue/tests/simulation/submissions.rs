@@ -159,7 +159,7 @@ fn check_edges(model: &Model, tasks: &[WorkflowTask], known: &[Known]) -> Result
                 On::Task(on) => Known::Stored(on),
                 On::Index(index) if known[index] == Known::New => Known::Place(index),
                 On::Index(index) => known[index],
-                On::Name(_) => return Err("names are not used"),
+                On::Name(_) | _ => return Err("names are not used"),
             };
             let condition = dependency.condition;
             if *conditions.entry(on).or_insert(condition) != condition {
@@ -199,7 +199,7 @@ fn workflow(
     let stored = tasks.iter().flat_map(|task| &task.after);
     let stored = stored.filter_map(|dependency| match dependency.on {
         On::Task(on) => Some(on),
-        On::Index(_) | On::Name(_) => None,
+        On::Index(_) | On::Name(_) | _ => None,
     });
     let first = enqueued.iter().find(|one| !one.existed);
     match (from, stored.min()) {
@@ -241,6 +241,7 @@ fn links(
                 (DependentTasks::Task(dependent), From::Workflow | From::Unrelated) => {
                     vec![dependent]
                 }
+                (other, _) => panic!("no submission names {other:?}"),
             };
             let condition = before.condition;
             links.extend(

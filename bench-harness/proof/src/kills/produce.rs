@@ -40,10 +40,7 @@ pub fn produce(args: &Produce) -> Result<()> {
     let open = OpenOptions::new(durability)?;
     match args.program.as_str() {
         "workflow-queue" => {
-            let options = SqliteOptions {
-                open,
-                ..SqliteOptions::new()?
-            };
+            let options = SqliteOptions::new()?.open(open);
             enqueue(&WorkflowQueue::open_with(&args.database, options)?, args)
         }
         _ => enqueue(&FastQueue::open_with(&args.database, open)?, args),
@@ -53,11 +50,7 @@ pub fn produce(args: &Produce) -> Result<()> {
 fn enqueue(queue: &impl Queue, args: &Produce) -> Result<()> {
     let mut stdout = std::io::stdout();
     for name in &args.names {
-        let options = TaskOptions {
-            max_attempts: 1,
-            max_crashes: 1_000_000,
-            ..TaskOptions::default()
-        };
+        let options = TaskOptions::new().max_attempts(1).max_crashes(1_000_000);
         let task = NewTask::shell(name, &args.command).options(options);
         let enqueued = queue.enqueue(vec![task])?;
         stdout.write_all(format!("{}\n", enqueued[0].id).as_bytes())?;

@@ -9,7 +9,7 @@ use queue_core::workflow::{Condition, Edge};
 use queue_core::{Queue, Result, TaskOptions};
 use queue_testing::simulation::{Call, Extension, Ledger};
 use rusqlite::OptionalExtension;
-use workflow_queue::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
+use workflow_queue::{Limit, Settings, WorkflowQueue, WorkflowTask};
 
 /// Limit key of tasks, and its bound.
 const KEY: &[u8] = b"scarce";
@@ -51,11 +51,7 @@ impl Flows {
 
     /// Sets the limit. Until it is acknowledged, no limit is expected.
     fn limit(&self, context: &Context<'_>) {
-        let limit = Limit {
-            kind: LimitKind::Key(KEY.to_vec()),
-            concurrency: Some(AT_ONCE),
-            rate: None,
-        };
+        let limit = Limit::key(KEY.to_vec()).concurrency(AT_ONCE);
         let answer = context.write("limit", |queue| queue.set_limit(&limit));
         if answer.is_ok() {
             *self.standing() = Standing::Set;
@@ -192,19 +188,15 @@ fn condition(context: &Context<'_>) -> Condition {
 
 fn new_task(context: &Context<'_>) -> WorkflowTask {
     let draw = |below| context.ledger.draw(below);
-    let options = TaskOptions {
-        max_attempts: 1 + draw(3),
-        max_crashes: 1 + draw(5),
-        backoff_ms: u64::from(draw(60_000)),
-        max_backoff_ms: 300_000,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new()
+        .max_attempts(1 + draw(3))
+        .max_crashes(1 + draw(5))
+        .backoff_ms(u64::from(draw(60_000)))
+        .max_backoff_ms(300_000);
     let task = NewTask::shell("flow", "true").options(options);
-    let limit_key = (draw(3) == 0).then(|| KEY.to_vec());
-    WorkflowTask::from(task).settings(Settings {
-        limit_key,
-        ..Settings::default()
-    })
+    let mut settings = Settings::new();
+    settings.limit_key = (draw(3) == 0).then(|| KEY.to_vec());
+    WorkflowTask::from(task).settings(settings)
 }
 
 impl Extension<WorkflowQueue> for Flows {

@@ -128,13 +128,11 @@ impl FailingPlatform {
         let mut state = self.state();
         let vfs = &self.processes[process];
         vfs.run_on(&state.machine);
-        let options = OpenOptions {
-            one_shot: true,
-            vfs: Some(vfs.name().to_owned()),
-            clock: Arc::clone(clock),
-            random: Arc::clone(random),
-            ..OpenOptions::new(self.durability)?
-        };
+        let options = OpenOptions::new(self.durability)?
+            .one_shot(true)
+            .vfs(vfs.name().to_owned())
+            .clock(Arc::clone(clock))
+            .random(Arc::clone(random));
         if !std::mem::replace(&mut state.has_begun, true) && self.begins == Begins::Promoted {
             let enqueued = prologue::promote(self.seed, path, &options, &mut |image| {
                 let machine = Machine::start(image);
@@ -253,7 +251,7 @@ macro_rules! platform {
 }
 
 fn open_workflow(path: &Path, open: OpenOptions) -> Result<WorkflowQueue> {
-    WorkflowQueue::open_with(path, SqliteOptions { open, lease: LEASE })
+    WorkflowQueue::open_with(path, SqliteOptions::new()?.open(open).lease(LEASE))
 }
 
 fn database_of(queue: &WorkflowQueue) -> &Database {

@@ -27,10 +27,7 @@ pub(super) fn promote(
 ) -> Result<Vec<TaskId>> {
     let mut lots = fastrand::Rng::with_seed(seed);
     // At full durability in every run: these tasks must survive.
-    let options = OpenOptions {
-        durability: Durability::Full,
-        ..options.clone()
-    };
+    let options = options.clone().durability(Durability::Full);
     let mut machine = boot(&Image::default());
     let enqueued = leave_tasks(&FastQueue::open_with(path, options.clone())?)?;
     loop {
@@ -59,26 +56,17 @@ fn leave_tasks(queue: &FastQueue) -> Result<Vec<TaskId>> {
     });
     let enqueued = queue.enqueue(tasks.collect())?;
     let worker = WorkerId(77);
-    queue.register(&WorkerInfo {
-        id: worker,
-        pid: 1,
-        boot_id: "another boot".to_owned(),
-        started_at: queue.now().wall,
-        slots: 4,
-        serves: Serves {
-            queues: DEFAULT_QUEUE.into(),
-            commands: true,
-            handlers: Vec::new(),
-        },
-    })?;
-    let claims = queue.claim(&ClaimRequest::commands(worker, 4))?.tasks;
+    queue.register(
+        &WorkerInfo::new(worker, 1, "another boot")
+            .started_at(queue.now().wall)
+            .slots(4)
+            .serves(Serves::new(DEFAULT_QUEUE).commands(true)),
+    )?;
+    let claims = queue
+        .claim(&ClaimRequest::new(worker, 4).commands(true))?
+        .tasks;
     if let Some(first) = claims.first() {
-        queue.settle(vec![Settlement {
-            claim: first.claim,
-            outcome: Outcome::Succeeded,
-            output: None,
-            ended_at: None,
-        }])?;
+        queue.settle(vec![Settlement::new(first.claim, Outcome::Succeeded)])?;
     }
     Ok(enqueued.iter().map(|one| one.id).collect())
 }

@@ -45,10 +45,7 @@ fn with_queue<T>(
     match program {
         Program::Fast => work(&FastQueue::open_with(scratch.database(), open)?),
         Program::Workflow => {
-            let options = SqliteOptions {
-                open,
-                ..SqliteOptions::new()?
-            };
+            let options = SqliteOptions::new()?.open(open);
             work(&WorkflowQueue::open_with(scratch.database(), options)?)
         }
     }
@@ -62,7 +59,7 @@ trait Claims {
 
 impl<Q: Queue> Claims for Q {
     fn claim_one(&self) -> queue_core::Result<Option<Claim>> {
-        let claims = self.claim(&ClaimRequest::commands(WORKER, 1))?;
+        let claims = self.claim(&ClaimRequest::new(WORKER, 1).commands(true))?;
         Ok(claims.tasks.first().map(|task| task.claim))
     }
 
@@ -77,11 +74,6 @@ fn next(queue: &dyn Claims) -> Result<Claim> {
 }
 
 fn settle(queue: &dyn Claims, claim: Claim, outcome: Outcome) -> Result<Settled> {
-    let settled = queue.settle_one(Settlement {
-        claim,
-        outcome,
-        output: None,
-        ended_at: None,
-    })?;
+    let settled = queue.settle_one(Settlement::new(claim, outcome))?;
     Ok(settled.into_iter().next().ok_or("a settle has no answer")?)
 }

@@ -11,9 +11,7 @@ use queue_core::sqlite::Database;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use queue_core::{Error, Result, Timestamp};
-use workflow_queue::{
-    Limit, LimitKind, Promotion, Rate, Settings, WorkflowQueue, WorkflowTask, promote_file,
-};
+use workflow_queue::{Limit, Promotion, Rate, Settings, WorkflowQueue, WorkflowTask, promote_file};
 
 use super::script::{Common, OfWorkflows, Step};
 use crate::test_machine::{Engine, Manner, Opened, TestMachine};
@@ -183,12 +181,7 @@ impl Player {
                 queue.set_paused(DEFAULT_QUEUE, paused)?;
             }
             Common::Prune => {
-                queue.prune(&PruneRequest {
-                    finished_before: queue.now().wall,
-                    states: Vec::new(),
-                    keep: self.lots.u64(0..4),
-                    dry_run: false,
-                })?;
+                queue.prune(&PruneRequest::new(queue.now().wall).keep(self.lots.u64(0..4)))?;
             }
             Common::Register => {
                 self.worker = WorkerId(self.worker.0 + 1);
@@ -245,7 +238,7 @@ impl Player {
     }
 
     fn request(&mut self) -> ClaimRequest {
-        ClaimRequest::commands(self.worker, self.lots.usize(1..6))
+        ClaimRequest::new(self.worker, self.lots.usize(1..6)).commands(true)
     }
 
     fn some_tasks(&mut self) -> Vec<TaskId> {
@@ -264,11 +257,9 @@ impl Player {
         // Occasionally a command so long that it needs overflow pages.
         let length = if self.lots.u8(0..12) == 0 { 6_000 } else { 10 };
         let command = "x".repeat(self.lots.usize(1..length));
-        let options = TaskOptions {
-            max_attempts: self.lots.u32(1..4),
-            backoff_ms: self.lots.u64(0..300),
-            ..TaskOptions::default()
-        };
+        let options = TaskOptions::new()
+            .max_attempts(self.lots.u32(1..4))
+            .backoff_ms(self.lots.u64(0..300));
         let task = NewTask::shell(name, command)
             .priority(self.lots.i32(-2..3))
             .options(options);
@@ -286,11 +277,10 @@ impl Player {
     fn settlements(&mut self, now: Timestamp) -> Vec<Settlement> {
         let count = self.lots.usize(1..5).min(self.claims.len());
         let claims: Vec<Claim> = self.claims.drain(..count).collect();
-        let settlements = claims.into_iter().map(|claim| Settlement {
-            claim,
-            outcome: self.outcome(now),
-            output: self.output(),
-            ended_at: None,
+        let settlements = claims.into_iter().map(|claim| {
+            let mut settlement = Settlement::new(claim, self.outcome(now));
+            settlement.output = self.output();
+            settlement
         });
         settlements.collect()
     }
@@ -319,18 +309,10 @@ impl Player {
     }
 
     fn info(&self, now: Timestamp) -> WorkerInfo {
-        WorkerInfo {
-            id: self.worker,
-            pid: 1,
-            boot_id: "boot".to_owned(),
-            started_at: now,
-            slots: 4,
-            serves: Serves {
-                queues: DEFAULT_QUEUE.into(),
-                commands: true,
-                handlers: Vec::new(),
-            },
-        }
+        WorkerInfo::new(self.worker, 1, "boot")
+            .started_at(now)
+            .slots(4)
+            .serves(Serves::new(DEFAULT_QUEUE).commands(true))
     }
 
     fn condition(&mut self) -> Condition {
@@ -343,22 +325,15 @@ impl Player {
 
     fn limit(&mut self) -> Limit {
         if self.lots.bool() {
-            let kind = LimitKind::Key(b"key".to_vec());
-            let concurrency = Some(self.lots.u32(0..3));
-            return Limit {
-                kind,
-                concurrency,
-                rate: None,
-            };
+            return Limit::key(b"key").concurrency(self.lots.u32(0..3));
         }
-        Limit {
-            kind: LimitKind::Queue(DEFAULT_QUEUE.to_owned()),
-            concurrency: self.lots.bool().then_some(4),
-            rate: self.lots.bool().then_some(Rate {
-                starts: 3,
-                period_ms: 1_000,
-            }),
-        }
+        let mut limit = Limit::queue(DEFAULT_QUEUE);
+        limit.concurrency = self.lots.bool().then_some(4);
+        limit.rate = self.lots.bool().then_some(Rate {
+            starts: 3,
+            period_ms: 1_000,
+        });
+        limit
     }
 
     /// A task, two dependents, and a task that depends on both.
@@ -370,10 +345,7 @@ impl Player {
             tasks[place] = task.after(on, condition);
         }
         if self.lots.bool() {
-            tasks[0] = tasks[0].clone().settings(Settings {
-                limit_key: Some(b"key".to_vec()),
-                ..Settings::default()
-            });
+            tasks[0] = tasks[0].clone().settings(Settings::new().limit_key(b"key"));
         }
         tasks
     }

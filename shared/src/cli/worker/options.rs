@@ -202,7 +202,7 @@ impl Arguments {
             folder: self.folder.clone(),
             batch: extra.batch(),
             owns_process: true,
-            ..WorkerOptions::commands(slots)
+            ..WorkerOptions::new(slots).commands(true)
         }
     }
 }

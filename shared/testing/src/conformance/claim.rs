@@ -14,18 +14,13 @@ fn prioritised(priority: i32) -> NewTask {
 }
 
 fn of(handlers: &[&str], commands: bool, limit: usize) -> ClaimRequest {
-    ClaimRequest {
-        commands,
-        handlers: handlers.iter().map(|&name| name.to_owned()).collect(),
-        ..ClaimRequest::commands(WORKER, limit)
-    }
+    ClaimRequest::new(WORKER, limit)
+        .commands(commands)
+        .handlers(handlers.iter().copied())
 }
 
 fn of_queue(queue: &str) -> ClaimRequest {
-    ClaimRequest {
-        queues: queue.into(),
-        ..ClaimRequest::commands(WORKER, 20)
-    }
+    ClaimRequest::new(WORKER, 20).commands(true).queues(queue)
 }
 
 pub fn claim_takes_the_highest_priority_and_then_the_oldest<E: Engine>() {
@@ -82,10 +77,7 @@ pub fn a_claim_carries_every_field_its_worker_needs<E: Engine>() {
 }
 
 pub fn claims_of_one_task_carry_the_same_as_claims_of_many<E: Engine>() {
-    let options = TaskOptions {
-        max_attempts: 7,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().max_attempts(7);
     let tasks = vec![
         NewTask::shell("shell", "echo 'a  b'"),
         NewTask::argv("argv", ["echo", "", "ü"]).priority(-3),
@@ -104,10 +96,7 @@ pub fn claims_of_one_task_carry_the_same_as_claims_of_many<E: Engine>() {
 }
 
 pub fn claims_across_handlers_carry_the_same_as_claims_for_one_handler<E: Engine>() {
-    let options = TaskOptions {
-        max_attempts: 7,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().max_attempts(7);
     let task = NewTask::shell("options", "true")
         .priority(-4)
         .options(options);
@@ -177,7 +166,9 @@ pub fn a_task_scheduled_by_another_handle_is_claimed_within_a_tenth_of_a_second<
 pub fn a_claim_below_its_limit_tells_when_the_next_task_is_due<E: Engine>() {
     let bench = Bench::<E>::default();
     let next_due = |queue: &E::Queue, limit| {
-        let claims = queue.claim(&ClaimRequest::commands(WORKER, limit)).unwrap();
+        let claims = queue
+            .claim(&ClaimRequest::new(WORKER, limit).commands(true))
+            .unwrap();
         claims.next_due
     };
     assert_eq!(next_due(&bench.queue, 1), None);
@@ -205,7 +196,7 @@ pub fn thousands_of_tasks_due_together_are_all_claimed<E: Engine>() {
     while claimed.len() < 2_500 {
         let answer = bench
             .queue
-            .claim(&ClaimRequest::commands(WORKER, 5_000))
+            .claim(&ClaimRequest::new(WORKER, 5_000).commands(true))
             .unwrap();
         assert!(!answer.tasks.is_empty(), "due tasks are claimed");
         claimed.extend(ids(&answer.tasks));
@@ -326,7 +317,7 @@ pub fn no_task_is_claimed_twice<E: Engine>() {
         for (index, worker) in [WORKER, OTHER, WORKER, OTHER].into_iter().enumerate() {
             let claimed = &claimed;
             scope.spawn(move || {
-                let request = ClaimRequest::commands(worker, 1 + index * 5);
+                let request = ClaimRequest::new(worker, 1 + index * 5).commands(true);
                 loop {
                     let tasks = handles[index % 2].claim(&request).unwrap().tasks;
                     if tasks.is_empty() {
@@ -357,11 +348,9 @@ pub fn a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time<E: Eng
     const DECADES_MS: i64 = 73 * 365 * 86_400_000;
     let bench = Bench::<E>::default();
     let by_person = bench.add(prioritised(0).run_at(bench.later(86_400_000)));
-    let own = TaskOptions {
-        backoff_ms: 86_400_000,
-        max_backoff_ms: 2_000,
-        ..TaskOptions::default()
-    };
+    let own = TaskOptions::new()
+        .backoff_ms(86_400_000)
+        .max_backoff_ms(2_000);
     let bounded = bench.add(prioritised(0).options(own));
     let usual = bench.add(prioritised(0));
     let claimed = bench.claim(2);
@@ -400,11 +389,11 @@ pub fn a_clock_set_back_by_little_keeps_a_retry_within_its_own_backoff<E: Engine
 pub fn a_clock_set_back_leaves_retries_within_their_backoff_alone<E: Engine>() {
     let bench = Bench::<E>::default();
     let own = |backoff_ms, max_backoff_ms| {
-        prioritised(0).options(TaskOptions {
-            backoff_ms,
-            max_backoff_ms,
-            ..TaskOptions::default()
-        })
+        prioritised(0).options(
+            TaskOptions::new()
+                .backoff_ms(backoff_ms)
+                .max_backoff_ms(max_backoff_ms),
+        )
     };
     let ids =
         [own(20_000, 90_000), own(86_400_000, 20_000), prioritised(0)].map(|task| bench.add(task));

@@ -12,44 +12,35 @@ use rusqlite::Connection;
 
 pub fn an_edited_task_runs_as_it_says_now<E: Engine>() {
     let bench = Bench::<E>::default();
-    let options = TaskOptions {
-        env: vec![("A", "1"), ("B", "2")]
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        shell: Some("bash".to_owned()),
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().env("A", "1").env("B", "2").shell("bash");
     let task = NewTask::shell("old", "false").key("k").options(options);
     let id = bench.add(task);
-    let mut edit = Edit::new()
+    let edit = Edit::new()
         .name("new")
         .argv(["echo", "it's"])
         .priority(7)
         .timeout_ms(Some(5_000))
         .max_attempts(9)
+        .max_crashes(2)
+        .backoff_ms(400_000)
+        .cwd("/")
+        .fatal_codes([9])
         .env("A", None)
         .env("B", Some("3".to_owned()))
         .env("C", Some("4".to_owned()));
-    edit.cwd = Some("/".to_owned());
-    edit.backoff_ms = Some(400_000);
-    edit.max_crashes = Some(2);
-    edit.fatal_codes = Some(vec![9]);
     let edited = Change::Done(State::Queued);
     assert_eq!(bench.queue.edit(&[id], &edit).unwrap(), [edited]);
     let claimed = bench.claim(5).remove(0);
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let expected = TaskOptions {
-        max_attempts: 9,
-        max_crashes: 2,
-        backoff_ms: 400_000,
-        max_backoff_ms: 400_000,
-        timeout_ms: Some(5_000),
-        cwd: Some("/".to_owned()),
-        env: vec![pair("B", "3"), pair("C", "4")],
-        fatal_codes: vec![9],
-        ..TaskOptions::default()
-    };
+    let expected = TaskOptions::new()
+        .max_attempts(9)
+        .max_crashes(2)
+        .backoff_ms(400_000)
+        .max_backoff_ms(400_000)
+        .timeout_ms(5_000)
+        .cwd("/")
+        .env("B", "3")
+        .env("C", "4")
+        .fatal_codes([9]);
     assert_eq!(claimed.options, expected);
     let argv = ["echo", "it's"].map(str::to_owned).to_vec();
     assert_eq!((&*claimed.name, claimed.work), ("new", Work::Argv(argv)));

@@ -36,14 +36,12 @@ pub fn enqueueing_no_tasks_does_nothing<E: Engine>() {
 
 pub fn a_task_reads_back_as_enqueued<E: Engine>() {
     let bench = Bench::<E>::default();
-    let options = TaskOptions {
-        max_attempts: 7,
-        timeout_ms: Some(1_500),
-        cwd: Some("/tmp/ä b".to_owned()),
-        env: vec![("NAME".to_owned(), "with = and\nnewline".to_owned())],
-        fatal_codes: vec![2],
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new()
+        .max_attempts(7)
+        .timeout_ms(1_500)
+        .cwd("/tmp/ä b")
+        .env("NAME", "with = and\nnewline")
+        .fatal_codes([2]);
     let works = [
         Work::Shell("printf '%s' \"ünï 🦀\"".to_owned()),
         Work::Argv(vec!["echo".to_owned(), String::new(), "a b".to_owned()]),
@@ -168,10 +166,7 @@ pub fn one_invalid_task_rejects_the_whole_batch<E: Engine>() {
 }
 
 fn page() -> ListQuery {
-    ListQuery {
-        limit: 10,
-        ..ListQuery::default()
-    }
+    ListQuery::new().limit(10)
 }
 
 pub fn a_task_beyond_a_limit_is_refused_and_leaves_nothing<E: Engine>() {
@@ -195,14 +190,8 @@ pub fn a_task_beyond_a_limit_is_refused_and_leaves_nothing<E: Engine>() {
         fine().key(vec![0; MAX_KEY_BYTES + 1]),
         fine().run_at(Timestamp(-1)),
         fine().run_at(Timestamp(Timestamp::MAX.0 + 1)),
-        fine().options(TaskOptions {
-            max_attempts: 0,
-            ..TaskOptions::default()
-        }),
-        fine().options(TaskOptions {
-            timeout_ms: Some(u64::MAX),
-            ..TaskOptions::default()
-        }),
+        fine().options(TaskOptions::new().max_attempts(0)),
+        fine().options(TaskOptions::new().timeout_ms(u64::MAX)),
     ];
     for task in refused {
         let error = bench.queue.enqueue(vec![task.clone()]).unwrap_err();

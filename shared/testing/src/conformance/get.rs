@@ -7,10 +7,7 @@ use queue_core::queue::{ListQuery, Queue};
 use queue_core::task::TaskId;
 
 fn all() -> ListQuery {
-    ListQuery {
-        limit: 100,
-        ..ListQuery::default()
-    }
+    ListQuery::new().limit(100)
 }
 
 pub fn an_unknown_task_is_none<E: Engine>() {

@@ -45,7 +45,7 @@ impl<E: Engine> HandlerBench<E> {
     }
 
     fn worker(&self, handlers: Handlers) -> Worker<E::Queue> {
-        let mut options = WorkerOptions::handlers(NonZeroU32::new(2).unwrap(), handlers);
+        let mut options = WorkerOptions::new(NonZeroU32::new(2).unwrap()).handlers(handlers);
         options.drain = true;
         options.grace = Duration::from_millis(200);
         Worker::new(Arc::clone(&self.queue), options).unwrap()
@@ -64,10 +64,7 @@ impl<E: Engine> HandlerBench<E> {
 }
 
 fn once() -> TaskOptions {
-    TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    }
+    TaskOptions::new().max_attempts(1)
 }
 
 pub fn the_result_of_a_typed_handler_is_its_tasks_output<E: Engine>() {
@@ -89,10 +86,7 @@ pub fn the_result_of_a_typed_handler_is_its_tasks_output<E: Engine>() {
 
 pub fn a_result_replaces_that_of_an_earlier_attempt<E: Engine>() {
     let bench = HandlerBench::<E>::new();
-    let options = TaskOptions {
-        backoff_ms: 1,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().backoff_ms(1);
     let handlers = Handlers::new().register("attempt", |task| {
         if task.attempt() == 1 {
             return Err("not yet".into());
@@ -184,10 +178,7 @@ pub fn a_handler_that_a_cancel_interrupts_is_cancelled<E: Engine>() {
 }
 
 pub fn a_handler_that_its_timeout_interrupts_has_timed_out<E: Engine>() {
-    let options = TaskOptions {
-        timeout_ms: Some(20),
-        ..once()
-    };
+    let options = once().timeout_ms(20);
     let (reason, task) = asked_to_end::<E>(options, |_, _, _, _| ());
     assert_eq!(reason, StopReason::TimedOut);
     assert_eq!((task.state, task.attempt), (State::Failed, 1));
@@ -326,7 +317,7 @@ pub fn a_second_stop_leaves_a_stuck_handler_soon<E: Engine>() {
         ends.lock().unwrap().recv()?;
         Ok(Done::Succeeded)
     });
-    let mut options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    let mut options = WorkerOptions::new(NonZeroU32::MIN).handlers(handlers);
     options.grace = PATIENCE;
     let worker = Worker::new(Arc::clone(&bench.queue), options).unwrap();
     let stopper = worker.stopper();

@@ -72,13 +72,16 @@ pub fn a_released_task_waits_for_its_time<E: Engine>() {
 pub fn a_task_can_be_enqueued_held<E: Engine>() {
     let bench = Bench::<E>::default();
     let idle = bench.idle_worker();
-    let id = bench.add(once("held").key("k").held());
+    let id = bench.add(once("held").key("k").held(true));
     assert!(bench.task(id).held_at.is_some());
     assert_eq!(idle.received(), [], "there is nothing to claim");
-    let again = bench.queue.enqueue(vec![once("again").key("k").held()]);
+    let again = bench.queue.enqueue(vec![once("again").key("k").held(true)]);
     assert!(again.unwrap()[0].existed);
     E::transaction(&bench.path(), true, |tx| {
-        let (_, wake) = bench.queue.enqueue_in(tx, &[once("two").held()]).unwrap();
+        let (_, wake) = bench
+            .queue
+            .enqueue_in(tx, &[once("two").held(true)])
+            .unwrap();
         drop(wake);
     });
     assert_eq!(bench.claim(5), []);
@@ -119,36 +122,15 @@ pub fn held_tasks_can_be_reprioritized_and_listed<E: Engine>() {
     bench.queue.hold(&[ids[0], ids[2], ids[3]]).unwrap();
     bench.queue.reprioritize(&[ids[2]], 5).unwrap();
     let list = |query: ListQuery| {
-        let query = ListQuery {
-            held: true,
-            ..query
-        };
+        let query = query.held(true);
         let found = bench.queue.list(&query).unwrap();
         found.iter().map(|task| task.id).collect::<Vec<_>>()
     };
-    let all = ListQuery {
-        limit: 2,
-        ..ListQuery::default()
-    };
+    let all = ListQuery::new().limit(2);
     assert_eq!(list(all.clone()), [ids[3], ids[2]]);
-    let before = Some(ids[2]);
-    assert_eq!(
-        list(ListQuery {
-            before,
-            ..all.clone()
-        }),
-        [ids[0]]
-    );
-    let name = Some("c".to_owned());
-    assert_eq!(
-        list(ListQuery {
-            name,
-            ..all.clone()
-        }),
-        [ids[2]]
-    );
-    let states = vec![State::Queued];
-    assert_eq!(list(ListQuery { states, ..all }), []);
+    assert_eq!(list(all.clone().before(ids[2])), [ids[0]]);
+    assert_eq!(list(all.clone().name("c")), [ids[2]]);
+    assert_eq!(list(all.states([State::Queued])), []);
     bench.queue.release(&ids).unwrap();
     assert_eq!(bench.claim_ids(5), [ids[2], ids[0], ids[1], ids[3]]);
 }

@@ -15,10 +15,7 @@ fn list<E: Engine>(bench: &Bench<E>, query: &ListQuery) -> Vec<TaskId> {
 }
 
 fn all() -> ListQuery {
-    ListQuery {
-        limit: 100,
-        ..ListQuery::default()
-    }
+    ListQuery::new().limit(100)
 }
 
 /// Tasks of two queues and two names, in each state that the core schema has.
@@ -37,10 +34,7 @@ fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
             task.run_at = (state == State::Scheduled).then(|| bench.later(1_000));
             let id = bench.add(task);
             let claim = || {
-                let request = ClaimRequest {
-                    queues: queue.into(),
-                    ..ClaimRequest::commands(WORKER, 1)
-                };
+                let request = ClaimRequest::new(WORKER, 1).commands(true).queues(queue);
                 bench.queue.claim(&request).unwrap().tasks[0].claim
             };
             if state == State::Cancelled {
@@ -69,30 +63,19 @@ pub fn list_pages_through_all_tasks_newest_first<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.queue.enqueue(vec![once("t"); 7]).unwrap();
     let mut seen = Vec::new();
-    let mut before = None;
+    let mut query = all().limit(3);
     loop {
-        let page = list(
-            &bench,
-            &ListQuery {
-                before,
-                limit: 3,
-                ..all()
-            },
-        );
+        let page = list(&bench, &query);
         let Some(last) = page.last() else {
             break;
         };
         assert!(page.len() <= 3);
-        before = Some(*last);
+        query = query.before(*last);
         seen.extend(page);
     }
     assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1].map(TaskId));
-    let from = Some(TaskId(6));
-    assert_eq!(
-        list(&bench, &ListQuery { from, ..all() }),
-        [7, 6].map(TaskId)
-    );
-    assert_eq!(list(&bench, &ListQuery { limit: 0, ..all() }), []);
+    assert_eq!(list(&bench, &all().from(TaskId(6))), [7, 6].map(TaskId));
+    assert_eq!(list(&bench, &all().limit(0)), []);
     assert_eq!(ListQuery::default().limit, DEFAULT_PAGE);
 }
 
@@ -112,23 +95,15 @@ pub fn list_filters_by_any_set_of_states<E: Engine>() {
             expected = each.iter().map(|(_, id)| *id).collect();
         }
         expected.sort_unstable_by(|a, b| b.cmp(a));
-        let first = ListQuery {
-            states: states.clone(),
-            limit: 2,
-            ..all()
-        };
+        let first = all().states(states.clone()).limit(2);
         assert_eq!(list(&bench, &first), expected[..expected.len().min(2)]);
-        assert_eq!(list(&bench, &ListQuery { states, ..all() }), expected);
+        assert_eq!(list(&bench, &all().states(states)), expected);
     }
 }
 
 pub fn list_finds_few_and_many_waiting_tasks_alike<E: Engine>() {
     let bench = Bench::<E>::default();
-    let waiting = ListQuery {
-        states: vec![State::Queued, State::Scheduled],
-        limit: 3,
-        ..all()
-    };
+    let waiting = all().states([State::Queued, State::Scheduled]).limit(3);
     let mut last = 0;
     for count in [10, 20_100] {
         let delayed = once("t").run_at(bench.later(1_000));
@@ -147,10 +122,7 @@ pub fn list_finds_few_and_many_waiting_tasks_alike<E: Engine>() {
             list(&bench, &waiting),
             [last - 1, last - 2, last - 3].map(TaskId)
         );
-        let queued = ListQuery {
-            states: vec![State::Queued],
-            ..waiting.clone()
-        };
+        let queued = waiting.clone().states([State::Queued]);
         assert_eq!(
             list(&bench, &queued),
             [last - 2, last - 4, last - 6].map(TaskId)
@@ -168,31 +140,9 @@ pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
     }
     bench.queue.enqueue(tasks).unwrap();
     bench.queue.cancel(&[TaskId(5), TaskId(6)]).unwrap();
-    let queue = |name: &str| Some(name.to_owned());
-    assert_eq!(
-        list(
-            &bench,
-            &ListQuery {
-                queue: queue("a"),
-                ..all()
-            }
-        ),
-        [3, 2, 1].map(TaskId)
-    );
-    assert_eq!(
-        list(
-            &bench,
-            &ListQuery {
-                queue: queue("none"),
-                ..all()
-            }
-        ),
-        []
-    );
-    let named = |name: &str| ListQuery {
-        name: Some(name.to_owned()),
-        ..all()
-    };
+    assert_eq!(list(&bench, &all().queue("a")), [3, 2, 1].map(TaskId));
+    assert_eq!(list(&bench, &all().queue("none")), []);
+    let named = |name: &str| all().name(name);
     assert_eq!(list(&bench, &named("röße")), [5, 4, 2, 1].map(TaskId));
     assert_eq!(
         list(&bench, &named("0%")),
@@ -200,11 +150,7 @@ pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
         "no wildcard"
     );
     assert_eq!(list(&bench, &named("_")), [5, 2].map(TaskId), "no wildcard");
-    let both = ListQuery {
-        queue: queue("b"),
-        states: vec![State::Cancelled],
-        ..named("größe")
-    };
+    let both = named("größe").queue("b").states([State::Cancelled]);
     assert_eq!(list(&bench, &both), [TaskId(5)]);
 }
 
@@ -220,15 +166,11 @@ pub fn a_list_of_any_state_filters_by_queue_name_and_range<E: Engine>() {
                     .map(|from| (from, None))
                     .chain(ends().map(|before| (None, before)))
                 {
-                    let query = ListQuery {
-                        states: vec![state],
-                        queue: queue.map(str::to_owned),
-                        name: name.map(str::to_owned),
-                        from,
-                        before,
-                        limit: 4,
-                        ..ListQuery::default()
-                    };
+                    let mut query = ListQuery::new().states([state]).limit(4);
+                    query.queue = queue.map(str::to_owned);
+                    query.name = name.map(str::to_owned);
+                    query.from = from;
+                    query.before = before;
                     let wanted = |task: &&&Task| {
                         queue.is_none_or(|queue| task.queue == queue)
                             && name.is_none_or(|name| task.name == name)

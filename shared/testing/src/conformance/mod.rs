@@ -130,11 +130,7 @@ impl<E: Engine> Bench<E> {
 
     /// An idle worker of another process.
     pub fn idle_worker(&self) -> Registration {
-        let serves = Serves {
-            queues: DEFAULT_QUEUE.into(),
-            commands: true,
-            handlers: Vec::new(),
-        };
+        let serves = Serves::new(DEFAULT_QUEUE).commands(true);
         let idle = Registration::new(&self.another(), 1, serves).unwrap();
         idle.set_idle(true);
         idle
@@ -142,7 +138,7 @@ impl<E: Engine> Bench<E> {
 
     /// Claims commands of the default queue.
     pub fn claim(&self, limit: usize) -> Vec<ClaimedTask> {
-        let request = ClaimRequest::commands(WORKER, limit);
+        let request = ClaimRequest::new(WORKER, limit).commands(true);
         self.queue.claim(&request).unwrap().tasks
     }
 
@@ -195,12 +191,9 @@ impl<E: Engine> Bench<E> {
 
 /// A settlement, with an output of that text.
 pub fn settlement(claim: Claim, outcome: Outcome, output: Option<&str>) -> Settlement {
-    Settlement {
-        claim,
-        outcome,
-        output: output.map(|text| Output(text.as_bytes().to_vec())),
-        ended_at: None,
-    }
+    let mut settlement = Settlement::new(claim, outcome);
+    settlement.output = output.map(|text| Output(text.as_bytes().to_vec()));
+    settlement
 }
 
 fn ids(tasks: &[ClaimedTask]) -> Vec<TaskId> {

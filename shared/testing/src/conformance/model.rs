@@ -238,10 +238,7 @@ impl<E: Engine> Pair<E> {
     /// Compares everything that can be read with the model.
     fn compare(&mut self, op: &Op) {
         let now = self.now();
-        let query = ListQuery {
-            limit: usize::MAX,
-            ..ListQuery::default()
-        };
+        let query = ListQuery::new().limit(usize::MAX);
         let stored = self.queue().list(&query).unwrap();
         let ids = stored.iter().rev().map(|task| task.id.0);
         assert!(ids.eq(self.tasks.keys().copied()), "after {op:?}");

@@ -16,10 +16,9 @@ pub fn pause_holds_for_every_handle_and_every_handler<E: Engine>() {
     assert!(paused(true));
     assert!(!paused(true), "it is paused already");
     bench.add(NewTask::handler("new", ""));
-    let request = ClaimRequest {
-        handlers: vec!["old".to_owned(), "new".to_owned()],
-        ..ClaimRequest::commands(WORKER, 10)
-    };
+    let request = ClaimRequest::new(WORKER, 10)
+        .commands(true)
+        .handlers(["old", "new"]);
     let another = bench.another();
     assert_eq!(another.claim(&request).unwrap().tasks, []);
     let since = Some(bench.now());

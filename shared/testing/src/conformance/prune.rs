@@ -8,19 +8,11 @@ use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
 fn everything() -> PruneRequest {
-    PruneRequest {
-        finished_before: Timestamp::MAX,
-        states: Vec::new(),
-        keep: 0,
-        dry_run: false,
-    }
+    PruneRequest::new(Timestamp::MAX)
 }
 
 fn left<E: Engine>(bench: &Bench<E>) -> Vec<i64> {
-    let query = ListQuery {
-        limit: 10_000,
-        ..ListQuery::default()
-    };
+    let query = ListQuery::new().limit(10_000);
     let tasks = bench.queue.list(&query).unwrap();
     tasks.into_iter().rev().map(|task| task.id.0).collect()
 }
@@ -67,16 +59,10 @@ pub fn prune_keeps_tasks_that_are_young_enough<E: Engine>() {
     let start = bench.now();
     four(&bench);
     bench.shell("newest");
-    let request = |millis| PruneRequest {
-        finished_before: Timestamp(start.0 + millis),
-        ..everything()
-    };
+    let request = |millis| PruneRequest::new(Timestamp(start.0 + millis));
     for (millis, count) in [(0, 0), (1_000, 1), (2_001, 2)] {
         let request = request(millis);
-        let dry = PruneRequest {
-            dry_run: true,
-            ..request.clone()
-        };
+        let dry = request.clone().dry_run(true);
         assert_eq!(bench.queue.prune(&dry).unwrap(), count);
         assert_eq!(bench.queue.prune(&request).unwrap(), count);
     }
@@ -87,10 +73,7 @@ pub fn prune_deletes_the_chosen_states_only<E: Engine>() {
     let bench = Bench::<E>::default();
     four(&bench);
     bench.shell("newest");
-    let request = PruneRequest {
-        states: vec![State::Failed, State::Queued],
-        ..everything()
-    };
+    let request = everything().states([State::Failed, State::Queued]);
     assert_eq!(bench.queue.prune(&request).unwrap(), 2);
     assert_eq!(left(&bench), [1, 3, 5]);
 }
@@ -99,18 +82,12 @@ pub fn prune_keeps_the_requested_number_of_newest_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     four(&bench);
     bench.shell("newest");
-    let keep = |keep| PruneRequest {
-        keep,
-        ..everything()
-    };
+    let keep = |keep| everything().keep(keep);
     assert_eq!(bench.queue.prune(&keep(u64::MAX)).unwrap(), 0);
     assert_eq!(bench.queue.prune(&keep(4)).unwrap(), 0);
     assert_eq!(bench.queue.prune(&keep(3)).unwrap(), 1);
     assert_eq!(left(&bench), [2, 3, 4, 5]);
-    let failed = PruneRequest {
-        states: vec![State::Failed],
-        ..keep(1)
-    };
+    let failed = keep(1).states([State::Failed]);
     assert_eq!(bench.queue.prune(&failed).unwrap(), 1);
     assert_eq!(
         left(&bench),
@@ -119,10 +96,7 @@ pub fn prune_keeps_the_requested_number_of_newest_tasks<E: Engine>() {
     );
     let bench = Bench::<E>::default();
     four(&bench);
-    let succeeded = PruneRequest {
-        states: vec![State::Succeeded],
-        ..keep(1)
-    };
+    let succeeded = keep(1).states([State::Succeeded]);
     assert_eq!(bench.queue.prune(&succeeded).unwrap(), 1);
     assert_eq!(left(&bench), [2, 3, 4]);
 }
@@ -130,10 +104,7 @@ pub fn prune_keeps_the_requested_number_of_newest_tasks<E: Engine>() {
 pub fn a_dry_prune_counts_and_deletes_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     four(&bench);
-    let dry = PruneRequest {
-        dry_run: true,
-        ..everything()
-    };
+    let dry = everything().dry_run(true);
     assert_eq!(bench.queue.prune(&dry).unwrap(), 3);
     assert_eq!(left(&bench), [1, 2, 3, 4]);
 }
@@ -157,10 +128,7 @@ pub fn prune_continues_after_its_first_step<E: Engine>() {
     let ids: Vec<_> = (1..=last).map(TaskId).collect();
     bench.queue.enqueue(vec![once("once"); ids.len()]).unwrap();
     bench.queue.cancel(&ids).unwrap();
-    let dry = PruneRequest {
-        dry_run: true,
-        ..everything()
-    };
+    let dry = everything().dry_run(true);
     assert_eq!(bench.queue.prune(&dry).unwrap(), ids.len() as u64 - 1);
     assert_eq!(
         bench.queue.prune(&everything()).unwrap(),

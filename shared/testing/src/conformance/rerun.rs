@@ -11,12 +11,10 @@ use queue_core::task::{NewTask, TaskId};
 
 pub fn a_rerun_copies_an_ended_task_without_its_key<E: Engine>() {
     let bench = Bench::<E>::default();
-    let options = TaskOptions {
-        max_attempts: 1,
-        timeout_ms: Some(5_000),
-        env: vec![("A".to_owned(), "1".to_owned())],
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new()
+        .max_attempts(1)
+        .timeout_ms(5_000)
+        .env("A", "1");
     let task = NewTask::argv("build", ["make", "-j4"])
         .priority(3)
         .key("k")

@@ -59,10 +59,8 @@ pub fn retry_clears_every_field_of_the_former_end<E: Engine>() {
 /// first. Now the numbers continue, and the budget counts attempts since the retry.
 pub fn attempt_numbers_continue_after_a_retry_and_budgets_begin_again<E: Engine>() {
     let bench = Bench::<E>::default();
-    let id = bench.add(NewTask::shell("twice", "false").options(TaskOptions {
-        max_attempts: 2,
-        ..TaskOptions::default()
-    }));
+    let id =
+        bench.add(NewTask::shell("twice", "false").options(TaskOptions::new().max_attempts(2)));
     let mut seen = Vec::new();
     for _ in 0..3 {
         for left in [State::Scheduled, State::Failed] {
@@ -97,10 +95,7 @@ pub fn attempt_numbers_continue_after_a_retry_and_budgets_begin_again<E: Engine>
 
 pub fn a_lost_attempt_keeps_its_number_when_its_task_is_retried<E: Engine>() {
     let bench = Bench::<E>::default();
-    let id = bench.add(NewTask::shell("deadly", "true").options(TaskOptions {
-        max_crashes: 2,
-        ..TaskOptions::default()
-    }));
+    let id = bench.add(NewTask::shell("deadly", "true").options(TaskOptions::new().max_crashes(2)));
     for _ in 0..2 {
         assert_eq!(bench.claim(1)[0].attempt, 1, "a crash counts as no attempt");
         bench.queue.reap(WORKER).unwrap();

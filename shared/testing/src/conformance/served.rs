@@ -1,7 +1,5 @@
 //! Claims for several queues.
 
-use std::sync::Arc;
-
 use super::tasks::once;
 use super::{Bench, Engine, WORKER};
 use queue_core::claim::{ClaimRequest, Claims};
@@ -16,10 +14,9 @@ fn served(queues: &[(&str, u32)]) -> ServedQueues {
 }
 
 fn request(queues: ServedQueues, limit: usize) -> ClaimRequest {
-    ClaimRequest {
-        queues,
-        ..ClaimRequest::commands(WORKER, limit)
-    }
+    ClaimRequest::new(WORKER, limit)
+        .commands(true)
+        .queues(queues)
 }
 
 fn names(claims: &Claims) -> Vec<&str> {
@@ -55,15 +52,11 @@ pub fn the_turn_passes_on_from_claim_to_claim<E: Engine>() {
         bench.add_to(queue, 2);
     }
     let mut order = String::new();
-    let mut after: Option<Arc<str>> = None;
+    let mut request = request(served(&[("a", 0), ("b", 0), ("c", 0)]), 1);
     for _ in 0..6 {
-        let request = ClaimRequest {
-            after: after.clone(),
-            ..request(served(&[("a", 0), ("b", 0), ("c", 0)]), 1)
-        };
         let claims = bench.queue.claim(&request).unwrap();
         order += &names(&claims).concat();
-        after = claims.after;
+        request.after = claims.after;
     }
     assert_eq!(order, "abcabc");
 }
@@ -81,10 +74,7 @@ pub fn kept_slots_are_taken_by_no_other_queue<E: Engine>() {
     assert_eq!(names(&claims), ["mail", "mail", "build", "mail"]);
     assert!(!claims.left);
     // A claim that fills only some of the free slots.
-    let few = ClaimRequest {
-        free: 5,
-        ..request(served(&[("other", 4), ("build", 0)]), 2)
-    };
+    let few = request(served(&[("other", 4), ("build", 0)]), 2).free(5);
     assert_eq!(names(&bench.queue.claim(&few).unwrap()), ["build"]);
 }
 
@@ -169,10 +159,7 @@ pub fn the_handlers_of_a_queue_share_its_turn<E: Engine>() {
         once("t").queue("b"),
     ];
     bench.queue.enqueue(tasks).unwrap();
-    let request = ClaimRequest {
-        handlers: vec!["x".to_owned(), "y".to_owned()],
-        ..request(served(&[("a", 0), ("b", 0)]), 9)
-    };
+    let request = request(served(&[("a", 0), ("b", 0)]), 9).handlers(["x", "y"]);
     let claims = bench.queue.claim(&request).unwrap();
     let ids: Vec<_> = claims.tasks.iter().map(|one| one.claim.task.0).collect();
     assert_eq!(ids, [2, 5, 4, 6, 1]);
@@ -202,10 +189,8 @@ pub fn a_settle_makes_room_for_the_queue_whose_turn_it_is<E: Engine>() {
     bench.add_to("b", 1);
     let queues = || served(&[("a", 0), ("b", 0)]);
     let first = bench.queue.claim(&request(queues(), 1)).unwrap();
-    let next = ClaimRequest {
-        after: first.after.clone(),
-        ..request(queues(), 1)
-    };
+    let mut next = request(queues(), 1);
+    next.after.clone_from(&first.after);
     let done = super::settlement(first.tasks[0].claim, Outcome::Succeeded, None);
     let (_, claims) = bench.queue.settle_and_claim(vec![done], &next).unwrap();
     assert_eq!(names(&claims.unwrap()), ["b"]);

@@ -3,17 +3,14 @@ use std::time::Duration;
 use super::{Bench, Engine, OTHER, WORKER, settlement};
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
+use queue_core::outcome::{Outcome, Reason, Settled};
 use queue_core::queue::Queue;
 use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
 fn attempts(max_attempts: u32) -> NewTask {
-    NewTask::shell("task", "true").options(TaskOptions {
-        max_attempts,
-        ..TaskOptions::default()
-    })
+    NewTask::shell("task", "true").options(TaskOptions::new().max_attempts(max_attempts))
 }
 
 pub fn a_success_ends_the_task<E: Engine>() {
@@ -46,10 +43,9 @@ pub fn a_task_finishes_at_the_end_of_its_execution<E: Engine>() {
         bench.advance(1_000);
         let (ended_at, finished_at) = (bench.queue.now().boot, bench.now());
         bench.advance(3_600);
-        let settled = bench.queue.settle(vec![Settlement {
-            ended_at: Some(ended_at),
-            ..settlement(claim, outcome, None)
-        }]);
+        let settled = bench
+            .queue
+            .settle(vec![settlement(claim, outcome, None).ended_at(ended_at)]);
         assert!(matches!(settled.unwrap()[..], [Settled::Recorded(_)]));
         assert_eq!(bench.task(id).finished_at, Some(finished_at));
     }
@@ -60,10 +56,9 @@ pub fn no_task_finishes_after_it_is_recorded<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let ahead = bench.queue.now().boot.after(Duration::from_secs(9));
-    let settled = bench.queue.settle(vec![Settlement {
-        ended_at: Some(ahead),
-        ..settlement(bench.claim_only(), Outcome::Succeeded, None)
-    }]);
+    let settled = bench.queue.settle(vec![
+        settlement(bench.claim_only(), Outcome::Succeeded, None).ended_at(ahead),
+    ]);
     assert_eq!(settled.unwrap(), [Settled::Recorded(State::Succeeded)]);
     assert_eq!(bench.task(id).finished_at, Some(bench.now()));
 }
@@ -194,10 +189,7 @@ pub fn a_fatal_failure_is_not_retried<E: Engine>() {
     };
     let id = bench.ended(attempts(3), fatal);
     assert_eq!(bench.state(id), State::Failed);
-    let listed = TaskOptions {
-        retry_codes: vec![75],
-        ..TaskOptions::default()
-    };
+    let listed = TaskOptions::new().retry_codes([75]);
     let task = NewTask::shell("listed", "exit 1").options(listed);
     let id = bench.ended(task, Outcome::Exited { code: 1 });
     assert_eq!(bench.state(id), State::Failed);
@@ -268,7 +260,7 @@ pub fn a_settle_and_a_claim_in_one_call_are_both_done<E: Engine>() {
         settlement(held[0].claim, Outcome::Returned, None),
         settlement(stale, Outcome::Succeeded, None),
     ];
-    let request = ClaimRequest::commands(WORKER, 2);
+    let request = ClaimRequest::new(WORKER, 2).commands(true);
     let (settled, claims) = bench.queue.settle_and_claim(settlements, &request).unwrap();
     assert_eq!(
         settled,
@@ -411,11 +403,13 @@ pub fn a_task_that_waits_again_wakes_an_idle_worker<E: Engine>() {
 pub fn tasks_that_fail_together_are_retried_at_different_times<E: Engine>() {
     let bench = Bench::<E>::default();
     for _ in 0..4 {
-        bench.add(NewTask::shell("task", "true").options(TaskOptions {
-            backoff_ms: 3_600_000,
-            max_backoff_ms: 3_600_000,
-            ..TaskOptions::default()
-        }));
+        bench.add(
+            NewTask::shell("task", "true").options(
+                TaskOptions::new()
+                    .backoff_ms(3_600_000)
+                    .max_backoff_ms(3_600_000),
+            ),
+        );
     }
     let failed = bench.claim(4).into_iter().map(|task| {
         let outcome = Outcome::Exited { code: 1 };

@@ -35,7 +35,7 @@ pub fn a_start_ends_a_backoff_and_keeps_the_attempt<E: Engine>() {
 
 pub fn a_start_of_a_held_task_clears_its_time_alone<E: Engine>() {
     let bench = Bench::<E>::default();
-    let id = bench.add(once("later").run_at(bench.later(100_000)).held());
+    let id = bench.add(once("later").run_at(bench.later(100_000)).held(true));
     let started = Change::Done(State::Blocked);
     assert_eq!(bench.queue.start(&[id]).unwrap(), [started]);
     assert_eq!(bench.claim(5), []);

@@ -10,10 +10,7 @@ use super::{Bench, Engine};
 
 /// A task with one attempt.
 pub(super) fn once(name: &str) -> NewTask {
-    NewTask::shell(name, "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
+    NewTask::shell(name, "true").options(TaskOptions::new().max_attempts(1))
 }
 
 /// A task in each state that the core schema has, in the order of [`State::ALL`].

@@ -46,19 +46,14 @@ pub fn writes_to_a_file_that_a_newer_program_migrated_are_refused<E: Engine>() {
     for line in lines(&other) {
         migrate(&other, &line, 1);
         let before = commits().unwrap();
-        let one = |limit| ClaimRequest::commands(WORKER, limit);
+        let one = |limit| ClaimRequest::new(WORKER, limit).commands(true);
         let settle = |outcome| vec![settlement(running, outcome, None)];
         let exited = Outcome::Exited { code: 1 };
         let refused = |what: &str, result: Result<()>| {
             let error = result.expect_err(what).to_string();
             assert!(error.contains("newer version"), "{line}, {what}: {error}");
         };
-        let prune = PruneRequest {
-            finished_before: bench.later(1),
-            states: Vec::new(),
-            keep: 0,
-            dry_run: false,
-        };
+        let prune = PruneRequest::new(bench.later(1));
         let task = |queue: &str| NewTask::shell("new", "true").queue(queue);
         let tasks = |queues: &[&str]| queues.iter().map(|queue| task(queue)).collect::<Vec<_>>();
         refused("enqueue", queue.enqueue(tasks(&[DEFAULT_QUEUE])).map(drop));
@@ -157,10 +152,9 @@ pub fn a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on<E: En
         id
     });
     let others = [bench.shell("one"), bench.shell("two"), bench.shell("three")];
-    let both = ClaimRequest {
-        handlers: vec!["resize".to_owned()],
-        ..ClaimRequest::commands(WORKER, 1)
-    };
+    let both = ClaimRequest::new(WORKER, 1)
+        .commands(true)
+        .handlers(["resize"]);
     assert_eq!(bench.claim_ids(1), others[..1]);
     let across = bench.queue.claim(&both).unwrap().tasks;
     assert_eq!(across[0].claim.task, others[1]);
@@ -174,10 +168,7 @@ pub fn a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on<E: En
     let why = bench.task(newer[0]).set_aside.unwrap();
     assert!(why.contains("newer") && why.contains("cpus"), "{why}");
     assert_eq!(bench.task(newer[0]).options.max_attempts, 2);
-    let query = ListQuery {
-        limit: 10,
-        ..ListQuery::default()
-    };
+    let query = ListQuery::new().limit(10);
     assert_eq!(bench.queue.list(&query).unwrap().len(), 7);
     write_newer(&bench, newer[2], "payload = x'66'");
     expect_sound(&bench);
@@ -205,17 +196,16 @@ pub fn a_task_set_aside_is_taken_back_by_a_worker_that_can_read_it<E: Engine>() 
 pub fn a_task_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>() {
     let bench = Bench::<E>::default();
     let handlers = Handlers::new().register("resize", |_| Ok(Answer::Succeeded));
-    let options = WorkerOptions::handlers(std::num::NonZeroU32::MIN, handlers);
+    let options = WorkerOptions::new(std::num::NonZeroU32::MIN).handlers(handlers);
     // The worker sleeps, so its clock must run.
     let random = Arc::new(SystemRandom::seeded(1));
     let queue = E::open(&bench.path(), Arc::new(SystemClock), random).unwrap();
     let worker = Worker::new(Arc::new(queue), options).unwrap();
     let id = bench.add(NewTask::handler("resize", []));
     write_newer(&bench, id, NEWER_OPTIONS);
-    let request = ClaimRequest {
-        handlers: vec!["resize".to_owned()],
-        ..ClaimRequest::commands(OTHER, 1)
-    };
+    let request = ClaimRequest::new(OTHER, 1)
+        .commands(true)
+        .handlers(["resize"]);
     assert!(bench.queue.claim(&request).unwrap().tasks.is_empty());
     assert!(bench.task(id).set_aside.is_some());
     // The running worker can read this; the older one could not.
@@ -248,7 +238,7 @@ pub fn many_tasks_of_a_newer_version_do_not_hold_up_the_others<E: Engine>() {
         .execute(&format!("UPDATE queue_tasks SET {NEWER_OPTIONS}"), [])
         .unwrap();
     let last = bench.shell("last");
-    let request = ClaimRequest::commands(WORKER, 5);
+    let request = ClaimRequest::new(WORKER, 5).commands(true);
     let mut claims = 0;
     loop {
         claims += 1;

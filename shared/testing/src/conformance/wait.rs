@@ -11,12 +11,7 @@ use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
 fn success(claim: Claim) -> Settlement {
-    Settlement {
-        claim,
-        outcome: Outcome::Succeeded,
-        output: None,
-        ended_at: None,
-    }
+    Settlement::new(claim, Outcome::Succeeded)
 }
 
 /// Enqueues and claims tasks.
@@ -24,7 +19,9 @@ fn claimed<E: Engine>(bench: &HandlerBench<E>, count: usize) -> Vec<Claim> {
     let tasks = vec![NewTask::shell("task", "true"); count];
     bench.queue.enqueue(tasks).unwrap();
     let worker = WorkerId::from_bits(bench.queue.random());
-    let claims = bench.queue.claim(&ClaimRequest::commands(worker, count));
+    let claims = bench
+        .queue
+        .claim(&ClaimRequest::new(worker, count).commands(true));
     claims
         .unwrap()
         .tasks
@@ -75,7 +72,7 @@ pub fn async_calls_do_what_the_blocking_ones_do<E: Engine>() {
         let late = queue.wait(&[id], Some(Duration::from_millis(5))).await;
         assert_eq!(late.unwrap()[0].state, State::Queued);
         let worker = WorkerId::from_bits(queue.blocking().random());
-        let request = ClaimRequest::commands(worker, 1);
+        let request = ClaimRequest::new(worker, 1).commands(true);
         let claims = queue
             .call(move |queue| queue.claim(&request))
             .await

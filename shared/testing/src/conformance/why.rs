@@ -55,11 +55,7 @@ pub fn waits_for_names_a_task_that_no_worker_serves<E: Engine>() {
     let id = bench.shell("task");
     let waits = || bench.queue.waits_for(id).unwrap();
     assert_eq!(waits(), [Waits::Unserved]);
-    let serves = |queue: &str, commands| Serves {
-        queues: queue.into(),
-        commands,
-        handlers: vec!["task".to_owned()],
-    };
+    let serves = |queue: &str, commands| Serves::new(queue).commands(commands).handlers(["task"]);
     let register = |serves| Registration::new(&bench.queue, 1, serves).unwrap();
     let _elsewhere = register(serves("other", true));
     let _handlers = register(serves("default", false));

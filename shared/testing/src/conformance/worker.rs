@@ -14,18 +14,10 @@ use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
 fn info(id: WorkerId) -> WorkerInfo {
-    WorkerInfo {
-        id,
-        pid: 4_294_967_295,
-        boot_id: "f5f0a0a0-boot".to_owned(),
-        started_at: super::ManualClock::START,
-        slots: 8,
-        serves: Serves {
-            queues: "größe".into(),
-            commands: true,
-            handlers: vec!["a".to_owned(), "b\"c".to_owned()],
-        },
-    }
+    WorkerInfo::new(id, 4_294_967_295, "f5f0a0a0-boot")
+        .started_at(super::ManualClock::START)
+        .slots(8)
+        .serves(Serves::new("größe").commands(true).handlers(["a", "b\"c"]))
 }
 
 pub fn workers_get_the_lowest_free_place<E: Engine>() {
@@ -43,18 +35,10 @@ pub fn a_repeated_registration_keeps_its_place<E: Engine>() {
     let places = [WORKER, OTHER, WORKER].map(|id| bench.queue.register(&info(id)).unwrap());
     assert_eq!(places, [0, 1, 0]);
     assert_eq!(bench.queue.workers().unwrap().len(), 2);
-    let again = WorkerInfo {
-        id: OTHER,
-        pid: 7,
-        boot_id: "next-boot".to_owned(),
-        started_at: bench.later(1),
-        slots: 3,
-        serves: Serves {
-            queues: "other".into(),
-            commands: false,
-            handlers: vec!["c".to_owned()],
-        },
-    };
+    let again = WorkerInfo::new(OTHER, 7, "next-boot")
+        .started_at(bench.later(1))
+        .slots(3)
+        .serves(Serves::new("other").handlers(["c"]));
     assert_eq!(bench.queue.register(&again).unwrap(), 1);
     assert_eq!(bench.queue.workers().unwrap(), [info(WORKER), again]);
 }
@@ -82,13 +66,11 @@ pub fn a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped<E: Engine>() 
         let handled = (0..4).map(|_| NewTask::handler("nothing", Vec::new()));
         queue.enqueue(tasks.chain(handled).collect()).unwrap();
         let handlers = Handlers::new().register("nothing", |_| Ok(Done::Succeeded));
-        let options = WorkerOptions {
-            drain: true,
-            commands: true,
-            // The trust in a temporary folder is not under test here.
-            trust_file: true,
-            ..WorkerOptions::handlers(slots, handlers)
-        };
+        let options = WorkerOptions::new(slots)
+            .handlers(handlers)
+            .drain(true)
+            .commands(true)
+            .trust_file(true);
         let worker = Worker::new(Arc::clone(&queue), options).unwrap();
         assert_eq!(worker.run(&mut ()).unwrap().succeeded, 8);
         queue.stats().unwrap();
@@ -165,11 +147,7 @@ pub fn reap_queues_the_tasks_of_a_dead_worker_again<E: Engine>() {
 
 pub fn a_crash_clears_the_end_of_the_earlier_attempt<E: Engine>() {
     let bench = Bench::<E>::default();
-    let options = TaskOptions {
-        max_attempts: 9,
-        max_crashes: 9,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().max_attempts(9).max_crashes(9);
     let id = bench.add(NewTask::shell("task", "true").options(options));
     let message = || "no".to_owned();
     for outcome in [
@@ -200,10 +178,7 @@ pub fn reap_leaves_other_workers_alone<E: Engine>() {
 
 pub fn a_task_that_kills_its_workers_fails_once_its_crashes_are_spent<E: Engine>() {
     let bench = Bench::<E>::default();
-    let options = TaskOptions {
-        max_crashes: 2,
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new().max_crashes(2);
     let id = bench.add(NewTask::shell("bomb", "true").options(options));
     for state in [State::Queued, State::Failed] {
         bench.claim_only();

@@ -238,23 +238,21 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         let queue = queues[self.draw_index(queues.len())].to_owned();
         let mut world = self.world.lock();
         let rng = &mut world.rng;
-        let options = TaskOptions {
-            max_attempts: rng.u32(1..4),
-            max_crashes: rng.u32(1..6),
-            backoff_ms: if rng.bool() { 0 } else { rng.u64(0..500) },
-            max_backoff_ms: self.config.usual_ms,
-            timeout_ms: rng
-                .bool()
-                .then(|| rng.u64(self.config.usual_ms / 10..self.config.usual_ms * 3 / 2)),
-            ..TaskOptions::default()
-        };
+        let mut options = TaskOptions::new()
+            .max_attempts(rng.u32(1..4))
+            .max_crashes(rng.u32(1..6))
+            .backoff_ms(if rng.bool() { 0 } else { rng.u64(0..500) })
+            .max_backoff_ms(self.config.usual_ms);
+        options.timeout_ms = rng
+            .bool()
+            .then(|| rng.u64(self.config.usual_ms / 10..self.config.usual_ms * 3 / 2));
         let mut task = NewTask::shell(format!("task {}", self.keys), "true")
             .key(self.keys.to_le_bytes())
             .priority(rng.i32(-2..3))
             .queue(queue)
             .options(options);
         if rng.u32(0..16) == 0 {
-            task = task.held();
+            task = task.held(true);
         }
         if rng.u32(0..4) == 0 {
             let delay = Duration::from_millis(rng.u64(0..2 * self.config.usual_ms));
@@ -343,12 +341,9 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
 
     fn prune(&mut self) {
         let age = i64::from(self.draw(2_000));
-        let request = PruneRequest {
-            finished_before: Timestamp(self.clock.now().wall.0 - age),
-            states: Vec::new(),
-            keep: u64::from(self.draw(3)),
-            dry_run: self.draw(4) == 0,
-        };
+        let request = PruneRequest::new(Timestamp(self.clock.now().wall.0 - age))
+            .keep(u64::from(self.draw(3)))
+            .dry_run(self.draw(4) == 0);
         // The file shows the pruned tasks.
         let _ = self.queue().prune(&request);
     }

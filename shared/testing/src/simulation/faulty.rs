@@ -32,10 +32,7 @@ pub(super) struct Faulty<Q: Queue> {
 
 /// Reads all tasks.
 pub(super) fn all_tasks<Q: Queue>(queue: &Q) -> Result<Vec<Task>> {
-    queue.list(&ListQuery {
-        limit: 10_000,
-        ..ListQuery::default()
-    })
+    queue.list(&ListQuery::new().limit(10_000))
 }
 
 /// Returns true if a prune may take a task, not counting tasks kept for their id or position.

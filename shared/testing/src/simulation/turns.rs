@@ -81,11 +81,7 @@ impl SeveralQueues {
             return;
         }
         let tasks = |state| {
-            let query = ListQuery {
-                states: vec![state],
-                limit: usize::MAX,
-                ..ListQuery::default()
-            };
+            let query = ListQuery::new().states([state]).limit(usize::MAX);
             queue.list(&query).unwrap_or_default()
         };
         let workers = queue.workers().unwrap_or_default();

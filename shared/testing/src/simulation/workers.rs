@@ -91,11 +91,7 @@ impl<Q: Queue> Simulation<'_, Q> {
     pub(super) fn start_worker(&mut self, queues: ServedQueues, slots: u32, drain: bool) {
         let process = self.draw_index(self.queues.len());
         let queue = Arc::clone(&self.queues[process]);
-        let serves = Serves {
-            queues: queues.clone(),
-            commands: true,
-            handlers: Vec::new(),
-        };
+        let serves = Serves::new(queues.clone()).commands(true);
         // A worker that cannot register ends. Others sweep its files.
         let Ok(registration) = Registration::new(&*queue, slots, serves.clone()) else {
             return;

@@ -24,13 +24,10 @@ say start
 /// A command that writes its start and its end to the journal. Its body may `say` more, and `leave`
 /// early with an exit code.
 pub fn command(name: &str, body: &str, journal: &Path) -> NewTask {
-    let options = TaskOptions {
-        backoff_ms: 40,
-        // Every kill may hit the same task; no task may be lost by that.
-        max_crashes: 100,
-        env: vec![("JOURNAL".to_owned(), journal.to_str().unwrap().to_owned())],
-        ..TaskOptions::default()
-    };
+    let options = TaskOptions::new()
+        .backoff_ms(40)
+        .max_crashes(100)
+        .env("JOURNAL", journal.to_str().unwrap().to_owned());
     NewTask::shell(name, format!("{PROLOGUE}{body}\nleave 0")).options(options)
 }
 

@@ -6,7 +6,7 @@ use queue_core::cli::select::{self, Selector};
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 use serde::Deserialize;
-use workflow_queue::{Dependency, On};
+use workflow_queue::Dependency;
 
 /// Tasks of one `--after`, with the condition on their end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Field {
     /// A sentence about an entry that is invalid or ambiguous.
     pub(super) fn dependency(&self, names: &Names<'_>) -> Result<Dependency, String> {
         let text = match self {
-            Self::Id(id) => return Ok(on_task(task_id(*id, self)?, Condition::Success)),
+            Self::Id(id) => return Ok(Dependency::new(task_id(*id, self)?, Condition::Success)),
             Self::Text(text) => text.as_str(),
         };
         let (front, condition) = with_condition(text);
@@ -76,23 +76,13 @@ impl Field {
         meant.extend(names.find(front)?.map(|place| (place, condition)));
         let id = id_of(front, self)?;
         match (meant.as_slice(), id) {
-            ([(place, condition)], None) => Ok(Dependency {
-                on: On::Index(*place),
-                condition: *condition,
-            }),
-            ([], Some(id)) => Ok(on_task(id, condition)),
+            ([(place, condition)], None) => Ok(Dependency::new(*place, *condition)),
+            ([], Some(id)) => Ok(Dependency::new(id, condition)),
             ([], None) => Err(unknown(front, text)),
             _ => Err(format!(
                 "after: {self} is ambiguous among the names of the lines; rename one of them"
             )),
         }
-    }
-}
-
-fn on_task(id: TaskId, condition: Condition) -> Dependency {
-    Dependency {
-        on: On::Task(id),
-        condition,
     }
 }
 

@@ -66,7 +66,7 @@ impl Field {
                     .map_err(|sentence| format!("before: {sentence}"))?;
                 if id.is_none() && front == OF_SPAWNER {
                     let tasks = DependentTasks::OfSpawner;
-                    return Ok(Dependent { tasks, condition });
+                    return Ok(Dependent::new(tasks, condition));
                 }
                 if id.is_none() && is_number(front) {
                     return Err(format!(
@@ -89,7 +89,7 @@ impl Field {
             .ok_or_else(|| {
                 format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
             })?;
-        Ok(Dependent { tasks, condition })
+        Ok(Dependent::new(tasks, condition))
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
             let field: Field = serde_json::from_str(json).unwrap();
             field.dependent()
         };
-        let dependent = |tasks, condition| Ok(Dependent { tasks, condition });
+        let dependent = |tasks, condition| Ok(Dependent::new(tasks, condition));
         let seven = DependentTasks::Task(TaskId(7));
         assert_eq!(read("7"), dependent(seven, Condition::Success));
         assert_eq!(read(r#""id:7:any""#), dependent(seven, Condition::Any));

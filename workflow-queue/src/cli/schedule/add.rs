@@ -99,13 +99,11 @@ pub(super) fn run(
     let mut settings = Settings::default();
     arguments.workflow.apply(&mut settings);
     let now = SystemClock.now().wall;
-    let new = NewSchedule {
-        spec: arguments
-            .times
-            .spec(&arguments.name, cron.as_deref(), None, now)?,
-        name: arguments.name,
-        task: WorkflowTask::from(task).settings(settings),
-    };
+    let spec = arguments
+        .times
+        .spec(&arguments.name, cron.as_deref(), None, now)?;
+    let task = WorkflowTask::from(task).settings(settings);
+    let new = NewSchedule::new(arguments.name, spec, task);
     let queue = context.open(Access::Create)?;
     let schedules = queue.schedules();
     let (schedule, changed) = if arguments.replace {

@@ -53,15 +53,14 @@ pub(super) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     let schedule = print::find(&queue, &arguments.name)?;
     let spec = print::spec_of(&schedule)?;
     let now = queue.now().wall;
-    let backfill = Backfill {
-        from: times::at("--from", &arguments.from, spec.zone(), now)?,
-        until: match &arguments.to {
-            Some(text) => times::at("--to", text, spec.zone(), now)?,
-            None => now,
-        },
-        concurrency: NonZeroU32::new(arguments.concurrency).unwrap_or(NonZeroU32::MIN),
-        again: arguments.again,
+    let from = times::at("--from", &arguments.from, spec.zone(), now)?;
+    let until = match &arguments.to {
+        Some(text) => times::at("--to", text, spec.zone(), now)?,
+        None => now,
     };
+    let backfill = Backfill::new(from, until)
+        .concurrency(NonZeroU32::new(arguments.concurrency).unwrap_or(NonZeroU32::MIN))
+        .again(arguments.again);
     let slots = queue.schedules().plan_backfill(&schedule.name, &backfill)?;
     if let [first, .., last] = slots.as_slice()
         && slots.len() > UNCONFIRMED

@@ -141,6 +141,7 @@ impl<'a> WorkView<'a> {
                 handler = Some(name.as_str());
                 payload_bytes = Some(payload.len());
             }
+            _ => {}
         }
         let options = &new.options;
         let env = options.env.iter();

@@ -338,7 +338,8 @@ impl<E: Engine> Pair<E> {
             | Change::Requested(_)
             | Change::AlreadyRequested(_)
             | Change::Refused(_)
-            | Change::NotFound => change,
+            | Change::NotFound
+            | _ => change,
         };
         answer.into_iter().zip(ids).map(promote).collect()
     }
@@ -354,20 +355,14 @@ impl<E: Engine> Pair<E> {
     }
 
     pub(super) fn prune(&mut self, age_ms: u16, failed_only: bool, keep: u8) {
-        let request = PruneRequest {
-            finished_before: Timestamp(self.now().0 - i64::from(age_ms)),
-            states: if failed_only {
+        let request = PruneRequest::new(Timestamp(self.now().0 - i64::from(age_ms)))
+            .states(if failed_only {
                 vec![State::Failed]
             } else {
                 Vec::new()
-            },
-            keep: u64::from(keep),
-            dry_run: false,
-        };
-        let dry = PruneRequest {
-            dry_run: true,
-            ..request.clone()
-        };
+            })
+            .keep(u64::from(keep));
+        let dry = request.clone().dry_run(true);
         let counted = self.queue().prune(&dry).unwrap();
         let pruned = self.queue().prune(&request).unwrap();
         let wanted = |entry: &Entry| {
@@ -398,20 +393,21 @@ fn request(ask: &Ask) -> ClaimRequest {
     let named: Vec<_> = named
         .map(|(_, (name, kept))| ServedQueue::new(name).reserving(u32::from(kept)))
         .collect();
-    ClaimRequest {
-        queues: if named.is_empty() {
+    let mut request = ClaimRequest::new(worker_id(ask.worker), usize::from(ask.limit))
+        .queues(if named.is_empty() {
             ServedQueues::all([])
         } else {
             ServedQueues::named(named)
-        },
-        after: QUEUES.get(usize::from(ask.after)).map(|&name| name.into()),
-        commands: ask.serves & 1 != 0,
-        handlers: (1..HANDLERS.len())
-            .filter(|handler| ask.serves >> handler & 1 != 0)
-            .map(|handler| HANDLERS[handler].to_owned())
-            .collect(),
-        ..ClaimRequest::commands(worker_id(ask.worker), usize::from(ask.limit))
-    }
+        })
+        .commands(ask.serves & 1 != 0)
+        .handlers(
+            (1..HANDLERS.len())
+                .filter(|handler| ask.serves >> handler & 1 != 0)
+                .map(|handler| HANDLERS[handler]),
+        );
+    let last = QUEUES.get(usize::from(ask.after));
+    request.after = last.map(|&name| name.into());
+    request
 }
 
 fn running(entry: &Entry) -> Running<'_> {
@@ -426,27 +422,23 @@ fn running(entry: &Entry) -> Running<'_> {
 
 fn new_task(spec: &Spec, now: Timestamp) -> NewTask {
     let handler = HANDLERS[usize::from(spec.handler) % HANDLERS.len()];
-    let task = if handler.is_empty() {
+    let mut task = if handler.is_empty() {
         NewTask::shell("command", "true")
     } else {
         NewTask::handler(handler, "payload")
     };
-    NewTask {
-        run_at: spec
-            .delay_ms
-            .map(|delay| now.after(Duration::from_millis(delay.into()))),
-        key: spec.key.map(|key| vec![key]),
-        held: spec.held,
-        ..task
-    }
-    .priority(spec.priority.into())
-    .queue(QUEUES[usize::from(spec.queue) % QUEUES.len()])
-    .options(TaskOptions {
-        max_attempts: u32::from(spec.max_attempts % 3) + 1,
-        max_crashes: u32::from(spec.max_crashes % 3) + 1,
-        fatal_codes: vec![2],
-        ..TaskOptions::default()
-    })
+    let delay = spec.delay_ms.map(|ms| Duration::from_millis(ms.into()));
+    task.run_at = delay.map(|delay| now.after(delay));
+    task.key = spec.key.map(|key| vec![key]);
+    task.held(spec.held)
+        .priority(spec.priority.into())
+        .queue(QUEUES[usize::from(spec.queue) % QUEUES.len()])
+        .options(
+            TaskOptions::new()
+                .max_attempts(u32::from(spec.max_attempts % 3) + 1)
+                .max_crashes(u32::from(spec.max_crashes % 3) + 1)
+                .fatal_codes([2]),
+        )
 }
 
 fn outcome(ending: Ending, now: Timestamp) -> (Outcome, Option<String>) {

@@ -7,7 +7,7 @@ use super::{Changed, Pair};
 use queue_core::error::Error;
 use queue_core::queue::{Change, Edit, Queue, TaskCopy};
 use queue_core::state::State;
-use queue_core::task::{NewTask, TaskId};
+use queue_core::task::TaskId;
 
 impl<E: Engine> Pair<E> {
     pub(super) fn rerun(&mut self, ids: &[TaskId], held: bool) {
@@ -30,13 +30,9 @@ impl<E: Engine> Pair<E> {
                 expected.push(TaskCopy::Refused(state));
                 continue;
             }
-            let new = NewTask {
-                priority: entry.priority,
-                run_at: None,
-                key: None,
-                held,
-                ..entry.new.clone()
-            };
+            let mut new = entry.new.clone().priority(entry.priority).held(held);
+            new.run_at = None;
+            new.key = None;
             expected.push(TaskCopy::Copied(self.add(new).id));
         }
         assert_eq!(answer, expected);

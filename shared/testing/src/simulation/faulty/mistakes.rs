@@ -2,7 +2,7 @@
 
 use super::super::Plant;
 use super::Faulty;
-use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
+use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::error::Result;
 use queue_core::outcome::Settlement;
 use queue_core::queue::{Enqueued, ListQuery, Queue};
@@ -29,11 +29,9 @@ impl<Q: Queue> Faulty<Q> {
         if !self.world.lock().chance(100) {
             return Ok(());
         }
-        let running = self.inner.list(&ListQuery {
-            states: vec![State::Running],
-            limit: 1,
-            ..ListQuery::default()
-        })?;
+        let running = self
+            .inner
+            .list(&ListQuery::new().states([State::Running]).limit(1))?;
         for task in running {
             let claim = Claim {
                 task: task.id,
@@ -42,16 +40,12 @@ impl<Q: Queue> Faulty<Q> {
             };
             if claims.tasks.iter().all(|own| own.claim != claim) {
                 claims.tasks.pop();
-                claims.tasks.push(queue_core::claim::ClaimedTask {
-                    claim,
-                    queue: task.queue.into(),
-                    name: task.name,
-                    work: task.work,
-                    priority: task.priority,
-                    attempt: task.attempt,
-                    options: task.options,
-                    depends: false,
-                });
+                let mut stolen = ClaimedTask::new(claim, task.name, task.work);
+                stolen.queue = task.queue.into();
+                stolen.priority = task.priority;
+                stolen.attempt = task.attempt;
+                stolen.options = task.options;
+                claims.tasks.push(stolen);
             }
         }
         Ok(())
