@@ -38,6 +38,7 @@ const LAYERS: [Layer; 7] = [
             "output",
             "panics",
             "queue",
+            "queue_ids",
             "random",
             "remedy",
             "served",

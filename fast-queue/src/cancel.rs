@@ -24,7 +24,7 @@ fn made(queue: &FastQueue, ids: &[TaskId], why: Option<String>) -> Result<Vec<Ch
         let cancel = |id: &TaskId| verbs::cancel(connection, *id, now);
         let changes = ids.iter().map(cancel).collect::<Result<Vec<_>>>()?;
         if let Some(why) = &why {
-            verbs::withdraw(connection, &ids, why)?;
+            verbs::store_reason(connection, &ids, why)?;
         }
         Ok(changes)
     })?;

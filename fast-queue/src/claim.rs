@@ -7,8 +7,9 @@ use queue_core::Shares;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
+use queue_core::queue_ids::{Learned, QueueIds};
 use queue_core::sqlite::verbs::{ReadyQueue, ReadyStatements};
-use queue_core::sqlite::{Due, Learned, QueueIds, aside, rows, verbs};
+use queue_core::sqlite::{Due, aside, rows, verbs};
 use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};

@@ -28,6 +28,7 @@ pub mod outcome;
 pub mod output;
 mod panics;
 pub mod queue;
+pub mod queue_ids;
 pub mod random;
 mod remedy;
 pub mod runtime;

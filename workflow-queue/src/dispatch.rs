@@ -18,7 +18,6 @@ use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId, check_name};
 use queue_core::workflow::Edge;
 
-use crate::checked::Submission;
 use crate::limit::{Limit, LimitKind};
 use crate::plan::plan_retry;
 use crate::queue::WorkflowQueue;
@@ -28,6 +27,7 @@ use crate::sqlite::{
     cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap, schedules,
     stats, verify, why,
 };
+use crate::submission::Submission;
 
 impl Queue for WorkflowQueue {
     type Tx<'a> = rusqlite::Transaction<'a>;

@@ -6,7 +6,7 @@ use queue_core::error::{Error, Result};
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 
-use crate::submission::{On, WorkflowTask};
+use crate::workflow_task::{On, WorkflowTask};
 
 /// Most tasks that a message about a cycle names.
 const NAMED_AT_MOST: usize = 12;
@@ -206,7 +206,7 @@ mod tests {
     use queue_core::workflow::Condition;
 
     use super::{Node, edges};
-    use crate::submission::{On, WorkflowTask};
+    use crate::workflow_task::{On, WorkflowTask};
 
     fn tasks(after: &[(&str, &[&str])]) -> Vec<WorkflowTask> {
         let task = |(name, after): &(&str, &[&str])| {
@@ -315,7 +315,7 @@ mod tests {
             let mut list: Vec<_> = (0..8).map(|n| WorkflowTask::shell(n.to_string(), "true")).collect();
             for (task, after) in list.iter_mut().zip(&edges_of) {
                 for on in after {
-                    task.after.push(crate::submission::Dependency {
+                    task.after.push(crate::workflow_task::Dependency {
                         on: On::Index(*on),
                         condition: Condition::Success,
                     });

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::input::Input;
 use crate::queue::WorkflowQueue;
-use crate::submission::WorkflowTask;
+use crate::workflow_task::WorkflowTask;
 
 /// The handlers of a process, by name, for a worker on one queue. Pass them to
 /// [`WorkerOptions::handlers`](queue_core::runtime::WorkerOptions::handlers).

@@ -39,7 +39,6 @@
 //! tasks.
 
 mod attempt;
-mod checked;
 mod details;
 mod dispatch;
 mod graph;
@@ -53,9 +52,10 @@ pub mod schedule;
 mod schedules;
 mod slice;
 mod sqlite;
-pub mod submission;
+mod submission;
 mod upstream;
 mod workflow;
+pub mod workflow_task;
 
 pub use attempt::Attempt;
 pub use details::Details;
@@ -98,6 +98,6 @@ pub use schedule::{Backfill, NewSchedule, Overview, Schedule};
 pub use schedules::{MOST_BACKFILLED, Schedules};
 pub use sqlite::options::SqliteOptions;
 pub use sqlite::promote::{Promotion, promote_file};
-pub use submission::{
+pub use workflow_task::{
     Dependency, Dependent, DependentTasks, KeyScope, On, OnConflict, Settings, WorkflowTask,
 };

@@ -3,7 +3,7 @@
 use queue_core::error::{Error, Result};
 use queue_core::task::check_queue_name;
 
-use crate::submission::check_limit_key;
+use crate::workflow_task::check_limit_key;
 
 /// The tasks that a limit applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use queue_core::clock::Timestamp;
 
 use crate::sqlite::schedules::StoredSchedule;
-use crate::submission::WorkflowTask;
+use crate::workflow_task::WorkflowTask;
 
 pub(crate) mod action;
 pub mod cron;

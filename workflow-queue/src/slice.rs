@@ -21,7 +21,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
 
-use crate::submission::WorkflowTask;
+use crate::workflow_task::WorkflowTask;
 
 /// The last execution of a task, as stored.
 #[derive(Clone, Debug)]
@@ -278,7 +278,7 @@ pub(crate) trait Slice {
     /// Requests the cancel of a running task.
     fn request_cancel(&mut self, task: TaskId) -> Result<()>;
     /// Stores the reason a task was cancelled.
-    fn say_why(&mut self, task: TaskId, why: &str) -> Result<()>;
+    fn store_reason(&mut self, task: TaskId, why: &str) -> Result<()>;
     /// Fails a waiting task.
     fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()>;
     /// Ends an execution.

@@ -10,13 +10,13 @@ use queue_core::workflow::Edge;
 use rusqlite::Transaction;
 
 use crate::attempt::Attempt;
-use crate::checked::Submission;
 use crate::details::Details;
 use crate::input::Input;
 use crate::limit::Limit;
 use crate::queue::WorkflowQueue;
 use crate::sqlite::{attempts, edges, enqueue, facts, limits};
-use crate::submission::WorkflowTask;
+use crate::submission::Submission;
+use crate::workflow_task::WorkflowTask;
 
 impl WorkflowQueue {
     /// Makes a workflow durable, all or none, and wakes workers. A task whose key is taken is not

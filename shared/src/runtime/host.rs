@@ -86,11 +86,11 @@ pub type StartResult = Result<BootTime, StartError>;
 /// One scan that ends the processes of lost claims.
 pub struct Sweeper(Box<ScanFn>);
 
-type ScanFn = dyn FnOnce(&mut Search, Now) -> Result<Sweep> + Send;
+type ScanFn = dyn Fn(&mut Search, Now) -> Result<Sweep> + Send;
 
 impl Sweeper {
     /// Creates a sweeper that runs `sweep`.
-    pub fn new(sweep: impl FnOnce(&mut Search, Now) -> Result<Sweep> + Send + 'static) -> Self {
+    pub fn new(sweep: impl Fn(&mut Search, Now) -> Result<Sweep> + Send + 'static) -> Self {
         Self(Box::new(sweep))
     }
 
@@ -98,7 +98,7 @@ impl Sweeper {
     ///
     /// # Errors
     /// When the system does not list processes.
-    pub fn sweep(self, search: &mut Search, now: Now) -> Result<Sweep> {
+    pub fn sweep(&self, search: &mut Search, now: Now) -> Result<Sweep> {
         (self.0)(search, now)
     }
 }

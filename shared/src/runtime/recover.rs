@@ -9,7 +9,7 @@ use super::inputs;
 use super::orphans::{Orphan, OrphanEnd, ProcFs, Processes, Search};
 use super::overdue::Overdue;
 use super::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
-use crate::claim::{Claim, WorkerId};
+use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::coordination::Origin;
 use crate::error::{Error, Result, is_shortage};
@@ -197,30 +197,57 @@ fn sleep(now: Now, until: BootTime) {
 }
 
 fn recover<Q: Queue>(queue: &Q, sidecar: &Sidecar, mut recovery: Recovery) -> Result<Recovered> {
-    let dead = recovery.worker();
     loop {
         let now = queue.now();
-        let answer = match recovery.next(now) {
-            RecoveryAction::ListClaims => RecoveryAnswer::Listed(queue.claims_of(dead)),
-            RecoveryAction::Sweep if !recovery.is_sure(queue, now) => continue,
-            RecoveryAction::Sweep => {
-                RecoveryAnswer::Swept(Ok(sweep(&ProcFs, sidecar, recovery.search(), now)?))
-            }
-            RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
-                Some(claims) => queue.expire(&claims),
-                None => queue.reap_except(dead, recovery.kept()),
-            }),
-            RecoveryAction::Release => return recovery.into_result(),
-            RecoveryAction::Wait(until) => {
-                // The machine decides again after any return.
-                sleep(now, until);
-                continue;
-            }
-        };
-        // The caller may try again.
-        if let RecoveryAnswer::Reaped(Err(error @ Error::Shortage { .. })) = answer {
-            return Err(error);
+        let action = recovery.next(now);
+        let look = |search: &mut Search| sweep(&ProcFs, sidecar, search, now);
+        match (answer(queue, &mut recovery, action, look), action) {
+            // The caller may try again.
+            (
+                Some(
+                    RecoveryAnswer::Swept(Err(error))
+                    | RecoveryAnswer::Reaped(Err(error @ Error::Shortage { .. })),
+                ),
+                _,
+            ) => return Err(error),
+            (Some(answer), _) => recovery.answer(queue.now(), answer),
+            // The machine decides again after any return.
+            (None, RecoveryAction::Wait(until)) => sleep(now, until),
+            (None, _) => return recovery.into_result(),
         }
-        recovery.answer(queue.now(), answer);
     }
+}
+
+/// Performs the action of a recovery with this sweep. Returns its answer; `None` for a wait, and at
+/// the end.
+pub(super) fn answer<Q: Queue>(
+    queue: &Q,
+    recovery: &mut Recovery,
+    action: RecoveryAction,
+    sweep: impl FnOnce(&mut Search) -> Result<Sweep>,
+) -> Option<RecoveryAnswer> {
+    Some(match action {
+        RecoveryAction::ListClaims => RecoveryAnswer::Listed(queue.claims_of(recovery.worker())),
+        RecoveryAction::Check => {
+            RecoveryAnswer::Held(held_expired(queue, recovery.search().claims()))
+        }
+        RecoveryAction::Sweep => RecoveryAnswer::Swept(sweep(recovery.search())),
+        RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
+            Some(claims) => queue.expire(&claims),
+            None => queue.reap_except(recovery.worker(), recovery.kept()),
+        }),
+        RecoveryAction::Wait(_) | RecoveryAction::Release => return None,
+    })
+}
+
+/// The state of expired claims. One that its worker extended after all counts as lost.
+fn held_expired<Q: Queue>(queue: &Q, claims: &[Claim]) -> Result<Vec<Held>> {
+    let mut held = queue.held(claims)?;
+    let over = queue.expired()?;
+    for (claim, held) in claims.iter().zip(&mut held) {
+        if !over.contains(claim) {
+            *held = Held::Lost;
+        }
+    }
+    Ok(held)
 }

@@ -14,7 +14,7 @@ use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::coordination::Origin;
 use crate::error::{Error, Result};
-use crate::queue::{Queue, Reaped};
+use crate::queue::Reaped;
 
 /// First pause between two scans; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -43,8 +43,10 @@ pub struct Sweep {
 pub enum RecoveryAction {
     /// Read the claims that the worker still holds; answer with [`RecoveryAnswer::Listed`].
     ListClaims,
-    /// Read the state of expired claims, and answer with [`RecoveryAnswer::Held`]. Then look for
-    /// the processes of [`Recovery::search`], send KILL to each, and answer with
+    /// Read the state of the expired claims of [`Recovery::search`]: a live worker may have settled
+    /// some, whose background processes are left alone. Answer with [`RecoveryAnswer::Held`].
+    Check,
+    /// Look for the processes of [`Recovery::search`], send KILL to each, and answer with
     /// [`RecoveryAnswer::Swept`].
     Sweep,
     /// Return the worker's tasks except those of [`Recovery::kept`], or its expired claims; answer
@@ -122,6 +124,8 @@ pub struct Recovery {
     pause: Duration,
     patience: Duration,
     scanned_at: Option<BootTime>,
+    /// True if expired claims have to be checked before the next sweep.
+    is_unsure: bool,
     /// True if it failed because processes cannot be listed.
     is_blind: bool,
 }
@@ -149,6 +153,7 @@ impl Recovery {
             pause: FIRST_PAUSE,
             patience: PATIENCE,
             scanned_at: None,
+            is_unsure: false,
             is_blind: false,
         }
     }
@@ -166,6 +171,7 @@ impl Recovery {
     pub fn of_expired(worker: WorkerId, claims: Vec<Claim>, now: Now) -> Self {
         let mut recovery = Self::new(worker, Origin::Here, now);
         recovery.recovered.expired = true;
+        recovery.is_unsure = true;
         recovery.search = Search::new(claims, now.boot);
         recovery.phase = Phase::Sweeping {
             from: now.boot,
@@ -205,6 +211,7 @@ impl Recovery {
                 RecoveryAction::Wait(from)
             }
             Phase::Listing { .. } => RecoveryAction::ListClaims,
+            Phase::Sweeping { .. } if self.is_unsure => RecoveryAction::Check,
             Phase::Sweeping { .. } => RecoveryAction::Sweep,
             Phase::Reaping { .. } => RecoveryAction::Reap,
             Phase::Done | Phase::Failed(_) => RecoveryAction::Release,
@@ -213,6 +220,7 @@ impl Recovery {
 
     /// Takes in the answer to the last action.
     pub fn answer(&mut self, now: Now, answer: RecoveryAnswer) {
+        self.is_unsure = self.recovered.expired && !matches!(answer, RecoveryAnswer::Held(Ok(_)));
         match answer {
             RecoveryAnswer::Listed(Ok(claims)) => self.listed(now, claims),
             RecoveryAnswer::Held(Ok(held)) => self.search.let_go(&held),
@@ -253,28 +261,6 @@ impl Recovery {
                 self.phase = Phase::Failed(Some(error));
             }
         }
-    }
-
-    /// Reads the state of expired claims before their processes are ended: a live worker may have
-    /// settled some, whose background processes are left alone. Returns true if the sweep may
-    /// begin.
-    pub fn is_sure<Q: Queue>(&mut self, queue: &Q, now: Now) -> bool {
-        if !self.recovered.expired {
-            return true;
-        }
-        let held = queue.held(self.search.claims()).and_then(|mut held| {
-            // Claims that their worker extended after all are no longer searched.
-            let over = queue.expired()?;
-            for (claim, held) in self.search.claims().iter().zip(&mut held) {
-                if !over.contains(claim) {
-                    *held = Held::Lost;
-                }
-            }
-            Ok(held)
-        });
-        let is_sure = held.is_ok();
-        self.answer(now, RecoveryAnswer::Held(held));
-        is_sure
     }
 
     /// Returns true if it failed because processes cannot be listed.

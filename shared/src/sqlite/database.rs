@@ -23,12 +23,13 @@ use super::migrate::{Creation, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::owners::explained;
-use super::queue_ids::{QueueIds, known};
+use super::queue_ids::known;
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
 use crate::clock::{Clock, Now};
 use crate::coordination::Coordination;
 use crate::error::{Error, Result};
+use crate::queue_ids::QueueIds;
 use crate::sidecar::{Local, Sidecar};
 
 /// Bytes of log that a one-shot program leaves to others.

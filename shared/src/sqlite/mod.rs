@@ -62,5 +62,4 @@ pub use handler_queue::{HandlerQueue, handler_queue, handler_queue_or_create};
 pub use lines::{AppliedLine, CORE, Line, Migration, WORKFLOW};
 pub use migrate::promote;
 pub use options::{Durability, OpenOptions};
-pub use queue_ids::{Learned, QueueIds};
 pub use statement::statement;

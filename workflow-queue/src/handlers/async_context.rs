@@ -9,7 +9,7 @@ use queue_core::runtime::handlers::HandlerTask;
 
 use crate::input::Input;
 use crate::queue::WorkflowQueue;
-use crate::submission::WorkflowTask;
+use crate::workflow_task::WorkflowTask;
 
 /// A running task as its asynchronous handler sees it: the task itself, and its operations on the
 /// workflow, which do not block the runtime.

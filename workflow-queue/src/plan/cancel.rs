@@ -54,7 +54,7 @@ impl<S: Slice> Writing<S> {
                 .zip(&changes)
                 .filter(|(_, one)| is_cancelled(one))
             {
-                self.slice.say_why(*id, why)?;
+                self.slice.store_reason(*id, why)?;
             }
         }
         Ok(changes)

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use queue_core::error::{Error, Result};
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::Learned;
+use queue_core::queue_ids::Learned;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Edge, Standing};
 
 use super::ended::End;
 use super::writing::Writing;
-use crate::checked::Submission;
 use crate::graph::{self, Node};
 use crate::slice::{Inserted, NewRow, Slice, Workflow};
-use crate::submission::{OnConflict, WorkflowTask};
+use crate::submission::Submission;
+use crate::workflow_task::{OnConflict, WorkflowTask};
 
 /// The first state of a submitted task, as its dependencies decide it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -373,7 +373,7 @@ mod tests {
     use queue_core::workflow::Condition;
 
     use crate::plan::memory::Memory;
-    use crate::submission::WorkflowTask;
+    use crate::workflow_task::WorkflowTask;
 
     fn keyed(key: &str) -> WorkflowTask {
         NewTask::shell(key, "true").key(key).into()

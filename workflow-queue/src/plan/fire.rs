@@ -10,7 +10,6 @@ use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 
 use super::writing::Writing;
-use crate::checked::Submission;
 use crate::graph::{NewEdge, Node};
 use crate::schedule::action;
 use crate::schedule::firing::{Firing, FiringResult, SkipReason};
@@ -19,7 +18,8 @@ use crate::schedule::policy::{Due, Position, due};
 use crate::schedule::rows::{Advance, DueSchedule, ScheduleRows};
 use crate::schedule::spec::Spec;
 use crate::slice::Slice;
-use crate::submission::WorkflowTask;
+use crate::submission::Submission;
+use crate::workflow_task::WorkflowTask;
 
 /// Number and age of the firings that are kept of each schedule.
 const KEPT_FIRINGS: u32 = 10_000;

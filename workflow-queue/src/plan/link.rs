@@ -9,9 +9,9 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 
 use super::writing::Writing;
-use crate::checked::Submission;
 use crate::slice::{Conditions, Slice, TaskRow};
-use crate::submission::{Dependent, DependentTasks, WorkflowTask};
+use crate::submission::Submission;
+use crate::workflow_task::{Dependent, DependentTasks, WorkflowTask};
 
 /// The dependencies added to each dependent.
 type Added = BTreeMap<TaskId, Conditions>;

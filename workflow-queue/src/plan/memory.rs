@@ -17,8 +17,8 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
 
 use super::writing::Writing;
-use crate::checked::Submission;
-use crate::submission::WorkflowTask;
+use crate::submission::Submission;
+use crate::workflow_task::WorkflowTask;
 
 pub(super) const WORKER: WorkerId = WorkerId(1);
 const TOKEN: i64 = 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use queue_core::claim::WorkerId;
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
-use queue_core::sqlite::Learned;
+use queue_core::queue_ids::Learned;
 use queue_core::state::State;
 
 use crate::slice::Slice;

@@ -9,7 +9,7 @@ use queue_core::task::{NewTask, Work};
 use serde::{Deserialize, Serialize};
 
 use super::spec::Spec;
-use crate::submission::{KeyScope, OnConflict, Settings, WorkflowTask};
+use crate::workflow_task::{KeyScope, OnConflict, Settings, WorkflowTask};
 
 /// Action of a schedule, as stored.
 #[derive(Serialize, Deserialize)]
@@ -194,7 +194,7 @@ mod tests {
 
     use super::{at_slot, check, from_row, to_row};
     use crate::schedule::spec::Spec;
-    use crate::submission::{KeyScope, Settings, WorkflowTask};
+    use crate::workflow_task::{KeyScope, Settings, WorkflowTask};
 
     #[test]
     fn a_stored_task_is_read_as_it_was() {

@@ -13,7 +13,7 @@ use super::NewSchedule;
 use super::cron::Cron;
 use super::hash::stable_hash;
 use super::spec::Spec;
-use crate::submission::WorkflowTask;
+use crate::workflow_task::WorkflowTask;
 
 /// Most variables that hold for a line.
 pub const MOST_VARIABLES: usize = 200;

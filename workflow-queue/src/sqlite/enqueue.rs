@@ -8,7 +8,8 @@ use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{QueueIds, handler_queue_or_create, rows, verbs};
+use queue_core::queue_ids::QueueIds;
+use queue_core::sqlite::{handler_queue_or_create, rows, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
@@ -17,11 +18,11 @@ use super::statements::{
     ENQUEUE, ENQUEUE_KEY_HOLDER, ENQUEUE_KEY_RELEASE, ENQUEUE_NEXT_ID, QUEUE_LIMITED,
 };
 use super::transaction::SqliteSlice;
-use crate::checked::Submission;
 use crate::plan::Effects;
 use crate::queue::WorkflowQueue;
 use crate::slice::{Inserted, NewRow, QueueId, Slice as _, Workflow};
-use crate::submission::Settings;
+use crate::submission::Submission;
+use crate::workflow_task::Settings;
 
 /// Makes a submission durable, all or none, and wakes workers.
 pub(crate) fn enqueue(queue: &WorkflowQueue, submission: Submission) -> Result<Vec<Enqueued>> {

@@ -107,8 +107,8 @@ impl Slice for SqliteSlice<'_> {
         verbs::request_cancel(self.connection, task, self.now.wall).map(drop)
     }
 
-    fn say_why(&mut self, task: TaskId, why: &str) -> Result<()> {
-        verbs::withdraw(self.connection, &[task], why)
+    fn store_reason(&mut self, task: TaskId, why: &str) -> Result<()> {
+        verbs::store_reason(self.connection, &[task], why)
     }
 
     fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::QueueIds;
+use queue_core::queue_ids::QueueIds;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::statements::{

@@ -1,5 +1,5 @@
 -- The workflow line: leases, dependencies, attempts, limits.
--- Codes of conditions: shared/src/workflow.rs; of key scopes: workflow-queue/src/submission.rs.
+-- Codes of conditions: shared/src/workflow.rs; of key scopes: workflow-queue/src/workflow_task.rs.
 
 -- From here on the file is workflow-queue's, and every queue is closed to fast-queue.
 UPDATE queue_file SET engine = 2;

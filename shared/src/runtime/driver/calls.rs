@@ -10,7 +10,9 @@ use crate::queue::{Queue, Serves, WorkerInfo};
 use crate::runtime::drain::{self, Remaining};
 use crate::runtime::host::{Batch, Host, Sweeper};
 use crate::runtime::inputs;
+use crate::runtime::orphans::Search;
 use crate::runtime::protocol::ClaimSlots;
+use crate::runtime::recover::answer;
 use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 
 /// Call of a worker on the host `S`.
@@ -122,7 +124,7 @@ impl<B: Batch> Call<B> {
             Self::ListWorkers(known) => Answer::Workers(list_workers(queue, known)),
             Self::Probe(claims) => Answer::Probed(queue.probe(&claims)),
             Self::Recover(mut recovery, sweeper) => {
-                let refused = recover(queue, &mut recovery, sweeper);
+                let refused = recover(queue, &mut recovery, &sweeper);
                 Answer::WentOn(recovery, refused)
             }
             Self::SweepInputs => {
@@ -174,28 +176,24 @@ fn list_workers<Q: Queue>(queue: &Q, known: Option<i64>) -> Result<Listed> {
     })
 }
 
-/// Performs the next action of a recovery. Returns the reason if a scan was refused and is to be
-/// repeated.
-fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Option<String> {
-    let (now, worker) = (queue.now(), recovery.worker());
-    let mut refused = None;
-    let answer = match recovery.next(now) {
-        RecoveryAction::ListClaims => RecoveryAnswer::Listed(queue.claims_of(worker)),
-        RecoveryAction::Sweep if !recovery.is_sure(queue, now) => return None,
-        RecoveryAction::Sweep => {
-            let swept = sweeper.sweep(recovery.search(), now);
-            let error = swept.as_ref().err().filter(|error| error.may_pass());
-            refused = error.map(ToString::to_string);
-            RecoveryAnswer::Swept(swept)
+/// Performs the next action of a recovery, and after a check the sweep. Returns the reason if a scan
+/// was refused and is to be repeated.
+fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: &Sweeper) -> Option<String> {
+    loop {
+        let now = queue.now();
+        let action = recovery.next(now);
+        let sweep = |search: &mut Search| sweeper.sweep(search, now);
+        let done = answer(queue, recovery, action, sweep)?;
+        let refused = if let RecoveryAnswer::Swept(Err(error)) = &done {
+            error.may_pass().then(|| error.to_string())
+        } else {
+            None
+        };
+        recovery.answer(now, done);
+        if action != RecoveryAction::Check {
+            return refused;
         }
-        RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
-            Some(claims) => queue.expire(&claims),
-            None => queue.reap_except(worker, recovery.kept()),
-        }),
-        RecoveryAction::Wait(_) | RecoveryAction::Release => return None,
-    };
-    recovery.answer(now, answer);
-    refused
+    }
 }
 
 /// Request for tasks for the slots.

@@ -69,7 +69,10 @@ fn sweep_until_done(recovery: &mut Recovery, mut processes: impl FnMut(u32) -> V
                 scans += 1;
             }
             RecoveryAction::Wait(until) => now.boot = until,
-            RecoveryAction::ListClaims | RecoveryAction::Reap | RecoveryAction::Release => {
+            RecoveryAction::ListClaims
+            | RecoveryAction::Check
+            | RecoveryAction::Reap
+            | RecoveryAction::Release => {
                 return now;
             }
         }
@@ -217,12 +220,17 @@ fn a_refused_list_of_claims_is_read_again() {
 #[test]
 fn only_the_expired_claims_of_a_live_worker_are_searched() {
     let mut recovery = Recovery::of_expired(WorkerId(7), vec![claim(1), claim(99)], at(0));
+    let held = |held: &[Held]| RecoveryAnswer::Held(Ok(held.to_vec()));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::Check);
+    recovery.answer(at(0), held(&[Held::Held, Held::Held]));
     assert_eq!(recovery.next(at(0)), RecoveryAction::Sweep);
     assert_eq!(recovery.search().claims(), [claim(1), claim(99)]);
     recovery.answer(at(0), swept(&[], &[99]));
     assert_eq!(recovery.expired(), Some(vec![claim(1)]));
-    let held = vec![Held::Lost, Held::Held];
-    recovery.answer(at(0), RecoveryAnswer::Held(Ok(held)));
+    let later = at(1_000);
+    assert_eq!(recovery.next(later), RecoveryAction::Check);
+    recovery.answer(later, held(&[Held::Lost, Held::Held]));
+    assert_eq!(recovery.next(later), RecoveryAction::Sweep);
     assert_eq!(recovery.search().claims(), [claim(99)], "1 was settled");
     assert!(recovery.into_result().unwrap().expired);
 }

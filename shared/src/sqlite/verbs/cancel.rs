@@ -13,14 +13,14 @@ use crate::task::TaskId;
 
 const CANCEL: &str = statement(include_str!("../../../queries/cancel.sql"));
 const CANCEL_REQUEST: &str = statement(include_str!("../../../queries/cancel_request.sql"));
-const WITHDRAW: &str = statement(include_str!("../../../queries/cancel_message.sql"));
+const CANCEL_REASON: &str = statement(include_str!("../../../queries/cancel_reason.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("cancel", CANCEL),
     ("cancel_request", CANCEL_REQUEST),
-    ("cancel_message", WITHDRAW),
+    ("cancel_reason", CANCEL_REASON),
 ];
 
 /// Cancels a task: a waiting one at once, a running one by a request to its worker. A task that was
@@ -62,8 +62,8 @@ pub fn request_cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Re
 }
 
 /// Stores a message with cancelled tasks.
-pub fn withdraw(connection: &Connection, ids: &[TaskId], why: &str) -> Result<()> {
-    let mut update = connection.prepare_cached(WITHDRAW)?;
+pub fn store_reason(connection: &Connection, ids: &[TaskId], why: &str) -> Result<()> {
+    let mut update = connection.prepare_cached(CANCEL_REASON)?;
     for id in ids {
         update.execute((id.0, why))?;
     }

@@ -25,7 +25,7 @@ mod stats;
 mod why;
 mod workers;
 
-pub use cancel::{cancel, cancel_waiting, request_cancel, withdraw};
+pub use cancel::{cancel, cancel_waiting, request_cancel, store_reason};
 pub(super) use claim::one::add_function;
 pub use claim::one::claim_one;
 pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};

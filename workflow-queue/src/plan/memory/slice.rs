@@ -245,7 +245,7 @@ impl Slice for &mut Memory {
         Ok(())
     }
 
-    fn say_why(&mut self, _: TaskId, _: &str) -> Result<()> {
+    fn store_reason(&mut self, _: TaskId, _: &str) -> Result<()> {
         Ok(())
     }
 

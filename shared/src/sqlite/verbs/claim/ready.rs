@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use super::super::super::queue_ids::{Learned, QueueIds};
 use super::super::super::rows;
 use super::claim_peek;
 use crate::claim::ClaimRequest;
 use crate::error::Result;
+use crate::queue_ids::{Learned, QueueIds};
 use crate::task::TaskId;
 
 /// Most named queues that are looked up one by one. More are found among all queues with tasks.
