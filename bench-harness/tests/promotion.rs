@@ -7,8 +7,10 @@
 )]
 
 use std::path::Path;
+use std::time::Duration;
 
 use fast_queue::FastQueue;
+use queue_core::Ageing;
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::error::Error;
 use queue_core::maintenance::restore;
@@ -46,6 +48,8 @@ fn a_promotion_waits_for_living_workers_and_loses_nothing() {
     let path = folder.path().join("q.db");
     let fast = FastQueue::open(&path).unwrap();
     fast.enqueue(vec![NewTask::shell("t", "true"); 3]).unwrap();
+    let ageing = Some(Ageing::every(Duration::from_secs(60)).unwrap());
+    fast.set_ageing("default", ageing).unwrap();
     let registration = register(&fast);
     let worker = registration.info().id;
     let running = claim(&fast, worker);
@@ -67,6 +71,7 @@ fn a_promotion_waits_for_living_workers_and_loses_nothing() {
     registration.close(&fast).unwrap();
     assert_eq!(promote(&path), Promotion::Done);
     let flow = WorkflowQueue::open_with(&path, SqliteOptions::new().unwrap()).unwrap();
+    assert_eq!(flow.queues().unwrap()[0].ageing, ageing);
     let claimed = claim(&flow, WorkerId(9));
     assert_eq!(claimed.task, TaskId(2));
     flow.settle(succeeded(claimed)).unwrap();
@@ -92,6 +97,7 @@ fn a_program_with_the_file_open_can_no_longer_write() {
         fast.cancel(&[TaskId(1)]).map(drop),
         fast.enqueue(vec![NewTask::shell("t", "true")]).map(drop),
         fast.set_paused("default", true).map(drop),
+        fast.set_ageing("default", None).map(drop),
     ];
     for result in refused {
         assert!(matches!(result, Err(Error::Promoted { .. })), "{result:?}");

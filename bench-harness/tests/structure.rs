@@ -25,6 +25,7 @@ const LAYERS: [Layer; 7] = [
     Layer {
         name: "domain",
         modules: &[
+            "ageing",
             "backoff",
             "claim",
             "clock",

@@ -8,7 +8,7 @@ WHERE id = (
     SELECT id FROM queue_tasks INDEXED BY queue_tasks_claim
     WHERE state = 2
       AND queue = (SELECT id FROM queue_queues
-                   WHERE id = ?1 AND fast = 1 AND paused_at IS NULL)
+                   WHERE id = ?1 AND fast = 1 AND paused_at IS NULL AND ageing_ms IS NULL)
     ORDER BY priority DESC, id
     LIMIT 1
 )

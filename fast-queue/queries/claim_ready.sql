@@ -7,6 +7,6 @@ WITH RECURSIVE ready (id) AS (
             WHERE state = 2 AND queue > ready.id)
     FROM ready WHERE ready.id IS NOT NULL
 )
-SELECT q.id, q.name, q.handler, q.fast
+SELECT q.id, q.name, q.handler, q.fast, q.ageing_ms
 FROM ready CROSS JOIN queue_queues AS q ON q.id = ready.id
 WHERE q.paused_at IS NULL

@@ -57,6 +57,8 @@ struct Attempt<'a> {
     is_set_back: bool,
     /// Free slots that are left, and the turns of several queues at them.
     shares: Shares,
+    /// True if ageing gives the order of a queue.
+    is_aged: bool,
     /// Number of tasks that were set aside.
     aside: usize,
     done: ClaimEffects,
@@ -125,6 +127,7 @@ pub(crate) fn claim_all(
         now,
         is_set_back: due.is_set_back(now),
         shares: Shares::of(request),
+        is_aged: false,
         aside: 0,
         done: ClaimEffects::default(),
     };
@@ -134,7 +137,7 @@ pub(crate) fn claim_all(
     attempt.take()?;
     if attempt.missing() > 0 && attempt.done.looked.is_none() && attempt.look()? > 0 {
         attempt.take()?;
-        if request.queues.only().is_some() {
+        if request.queues.only().is_some() && !attempt.is_aged {
             let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
             attempt.done.claims.tasks.sort_by_key(order);
         }
@@ -184,8 +187,11 @@ impl Attempt<'_> {
     }
 
     fn take_once(&mut self) -> Result<()> {
-        if let Some(only) = self.queue_ids.only(self.request) {
-            return self.take_from(only);
+        if let Some((queue_id, names)) = self.queue_ids.only(self.request) {
+            let aside = self.aside;
+            if self.claim_found(CLAIM_NEXT, [queue_id], names)? > 0 || self.aside > aside {
+                return Ok(());
+            }
         }
         self.take_turns()
     }
@@ -194,10 +200,11 @@ impl Attempt<'_> {
     /// are in one order.
     fn take_turns(&mut self) -> Result<()> {
         let mut ready = self.ready_queues()?;
+        self.is_aged |= ready.iter().any(ReadyQueue::is_ageing);
         let names = ready.iter().map(|queue| Arc::clone(queue.name())).collect();
         let mut turns = std::mem::take(&mut self.shares).turns(self.missing(), names);
         if let [queue] = ready.as_slice()
-            && let [handler] = queue.handlers()
+            && let Some(handler) = queue.only_by_priority()
             && turns.most(0) == self.missing()
         {
             let names = (queue.name(), handler.handler.as_str());
@@ -222,14 +229,6 @@ impl Attempt<'_> {
         self.done.claims.left = turns.is_left();
         self.shares = turns.end();
         self.done.claims.after = self.shares.after().cloned();
-        Ok(())
-    }
-
-    /// Claims from one handler queue. Only a claim without a task has to look for the reason.
-    fn take_from(&mut self, (queue_id, names): (i64, (&Arc<str>, &str))) -> Result<()> {
-        if self.claim_found(CLAIM_NEXT, [queue_id], names)? == 0 {
-            self.guard.check(self.connection, Phase::Accepting)?;
-        }
         Ok(())
     }
 

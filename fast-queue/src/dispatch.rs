@@ -1,6 +1,7 @@
 //! Every verb, passed on to the file of its name. Verbs without a file here are the same in both
 //! engines: see `shared/src/sqlite/verbs/`.
 
+use queue_core::Ageing;
 use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
@@ -16,8 +17,8 @@ use queue_core::task::{NewTask, Task, TaskId};
 
 use crate::queue::FastQueue;
 use crate::{
-    cancel, claim, edit, enqueue, hold, pause, prune, reap, register, release, reprioritize, rerun,
-    retry, settings, settle, start, stats, verify, why,
+    ageing, cancel, claim, edit, enqueue, hold, pause, prune, reap, register, release,
+    reprioritize, rerun, retry, settings, settle, start, stats, verify, why,
 };
 
 impl Queue for FastQueue {
@@ -132,6 +133,10 @@ impl Queue for FastQueue {
 
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
         pause::set_paused(self, queue, paused)
+    }
+
+    fn set_ageing(&self, queue: &str, ageing: Option<Ageing>) -> Result<bool> {
+        ageing::set_ageing(self, queue, ageing)
     }
 
     fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool> {

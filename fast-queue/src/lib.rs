@@ -91,6 +91,7 @@
 //! This crate re-exports everything that it promises. `queue_core` is the inside of both engines: its
 //! paths may change with any version.
 
+mod ageing;
 mod cancel;
 mod claim;
 mod dispatch;
@@ -145,6 +146,6 @@ pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
 pub use queue_core::workflow::{Condition, Edge};
-pub use queue_core::{Location, Remedy, ServedQueue, ServedQueues};
+pub use queue_core::{Ageing, Location, Remedy, ServedQueue, ServedQueues};
 /// The version of rusqlite that transactions of the caller come from: 0.40.
 pub use rusqlite;

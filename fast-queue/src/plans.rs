@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use queue_core::sqlite::{HANDLER_QUEUE_STATEMENTS, aside, verbs};
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use crate::statements::STATEMENTS;
 use crate::{FastQueue, NewTask, Queue};
@@ -47,6 +47,28 @@ fn plans_after(change: &'static str) -> Vec<String> {
 #[test]
 fn every_statement_has_the_plan_it_was_written_for() {
     insta::assert_snapshot!(plans_after("").concat());
+}
+
+/// A claim from a queue with ageing looks at every priority, and at none of the tasks behind the first.
+#[test]
+fn the_oldest_task_of_each_priority_is_found_without_reading_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    let (_, heads) = verbs::statements()
+        .find(|(name, _)| *name == "claim_heads")
+        .unwrap();
+    let steps = |tasks: i32| {
+        let task = |index: i32| NewTask::shell("t", "true").priority(index % 3);
+        queue.enqueue((0..tasks).map(task).collect()).unwrap();
+        let read = queue.database().read(|connection| {
+            let mut query = connection.prepare(heads)?;
+            let found = query.query_map([1], |row| row.get::<_, i64>(0))?.count();
+            Ok((found, query.get_status(StatementStatus::VmStep)))
+        });
+        read.unwrap()
+    };
+    let few = steps(3);
+    assert_eq!(steps(3_000), few);
 }
 
 #[test]

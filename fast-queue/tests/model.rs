@@ -119,6 +119,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (picks(), changed()).prop_map(|(ids, changed)| Op::Edit(ids, changed)),
         1 => (picks(), -2..3_i8).prop_map(|(ids, priority)| Op::Reprioritize(ids, priority)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(queue, on)| Op::Pause(queue, on)),
+        1 => (any::<u8>(), option::of(0..4_u8)).prop_map(|(queue, step)| Op::Age(queue, step)),
         1 => prune.prop_map(|(age_ms, failed_only, keep)| Op::Prune { age_ms, failed_only, keep }),
         3 => (0..20_u8, prop_oneof![3 => Just(0_u16), 1 => 0..3_000_u16])
             .prop_map(|(tenths, jump_ms)| Op::Pass { tenths, jump_ms }),

@@ -55,6 +55,7 @@ fn a_promoting_file_takes_nothing_new_but_lets_workers_finish() {
         &queue.claim(&ClaimRequest::new(WORKER, 20).commands(true))
     ));
     assert!(refused(&queue.set_paused("default", true)));
+    assert!(refused(&queue.set_ageing("default", None)));
     let settled = queue.settle(vec![Settlement::new(claim, Outcome::Succeeded)]);
     assert_eq!(settled.unwrap(), [Settled::Recorded(State::Succeeded)]);
     assert_eq!(queue.stats().unwrap().total(), 2);

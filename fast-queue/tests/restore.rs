@@ -6,10 +6,11 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fast_queue::{
-    Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue, Serves,
-    Settled, Settlement, State, TaskId, WorkerId,
+    Ageing, Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue,
+    Serves, Settled, Settlement, State, TaskId, WorkerId,
 };
 use queue_core::maintenance::{Restored, restore, salvage};
 use queue_core::sidecar::Registration;
@@ -178,6 +179,31 @@ fn only_a_succeeded_task_keeps_its_token() {
     assert_eq!(done_now.token, done.token);
     assert_eq!(called_off_now.state, State::Cancelled);
     assert!(called_off_now.token > called_off.token);
+}
+
+#[test]
+fn the_ageing_of_a_queue_is_in_backups_and_salvaged_files() {
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
+    let ageing = Some(Ageing::every(Duration::from_secs(60)).unwrap());
+    queue.set_ageing("b", ageing).unwrap();
+    sandbox.backup(&queue);
+    queue.set_ageing("b", None).unwrap();
+    drop(queue);
+    sandbox.restore().unwrap();
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let open = |path: &Path, options| FastQueue::open_with(path, options);
+    let new = sandbox.path("new.db");
+    salvage(&sandbox.path("q.db"), &new, &options, open).unwrap();
+    for queue in [sandbox.open(), FastQueue::open(new).unwrap()] {
+        let of_queues: Vec<_> = queue
+            .queues()
+            .unwrap()
+            .iter()
+            .map(|queue| queue.ageing)
+            .collect();
+        assert_eq!(of_queues, [ageing, None]);
+    }
 }
 
 #[test]

@@ -232,6 +232,7 @@ fn rows_that_just_keep_an_invariant_break_none() {
         "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = 11 WHERE id = 2",
         "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 8 WHERE id = 2",
         "UPDATE queue_queues SET paused_at = id",
+        "UPDATE queue_queues SET ageing_ms = 5000",
         "UPDATE queue_tasks SET state = 1 WHERE id = 4;
          INSERT INTO queue_holds VALUES (4, 1)",
         "CREATE TABLE mine (task REFERENCES queue_tasks);
@@ -250,6 +251,10 @@ fn rows_that_follow_from_others_are_computed_anew() {
         ("UPDATE queue_queues SET fast = 0 WHERE handler = ''", 1),
         (
             "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
+            1,
+        ),
+        (
+            "UPDATE queue_queues SET ageing_ms = 5000 WHERE handler = ''",
             1,
         ),
         ("INSERT INTO queue_outputs VALUES (99, x'', 1)", 1),
@@ -375,6 +380,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
         "queue default is paused in 1 of 2 handler queues",
+    ),
+    (
+        "UPDATE queue_queues SET ageing_ms = 5000 WHERE handler = ''",
+        "queue default has 2 different settings of ageing in its handler queues",
     ),
     (
         "UPDATE queue_tasks SET kind = 2 WHERE id = 4",

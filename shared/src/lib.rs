@@ -14,6 +14,7 @@
     )
 )]
 
+mod ageing;
 mod backoff;
 pub mod claim;
 pub mod clock;
@@ -50,6 +51,7 @@ pub mod cli;
 #[doc(hidden)]
 pub mod internals;
 
+pub use ageing::Ageing;
 pub use claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use clock::{Clock, Now, SystemClock, Timestamp};
 pub use error::{Error, Result};

@@ -30,6 +30,7 @@ pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
 pub use crate::worker_info::{Serves, WorkerInfo};
 
+use crate::ageing::Ageing;
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
 use crate::coordination::{Coordination, Wake};
@@ -70,7 +71,8 @@ pub trait Queue: Send + Sync + 'static {
 
     // Workers.
 
-    /// Claims up to `limit` tasks, highest priority first. Raises attempt, crash and token
+    /// Claims up to `limit` tasks, highest priority first, or by priority and age in a queue with
+    /// [`Ageing`]. Raises attempt, crash and token
     /// counters, and promotes scheduled tasks that came due.
     fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
 
@@ -384,6 +386,10 @@ pub trait Queue: Send + Sync + 'static {
     /// Returns true if that changed anything.
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool>;
 
+    /// Sets the ageing of a queue, by which its low priorities come to run; `None` ends it. Returns true
+    /// if that changed anything.
+    fn set_ageing(&self, queue: &str, ageing: Option<Ageing>) -> Result<bool>;
+
     /// Settings of the file.
     fn settings(&self) -> Result<FileSettings>;
 
@@ -503,4 +509,6 @@ pub struct QueueInfo {
     pub paused_at: Option<Timestamp>,
     /// Number of queued tasks.
     pub queued: u64,
+    /// Ageing, by which low priorities come to run, if it is set.
+    pub ageing: Option<Ageing>,
 }

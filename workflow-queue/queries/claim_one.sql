@@ -1,5 +1,5 @@
--- The next task of one handler queue, which must be neither paused nor limited, found and taken in one
--- statement, so that it can be a transaction of its own. What RETURNING would answer at the price
+-- The next task of one handler queue, which must have no pause, no limit and no ageing, found and
+-- taken in one statement, so that it can be a transaction of its own. What RETURNING would answer at the price
 -- of a table made for it, `queue_claimed` keeps for the program (shared/src/sqlite/verbs/claim/one.rs); its
 -- own value is its first argument. A task with a limit key or a deadline is left to claim_next.sql.
 UPDATE queue_tasks
@@ -10,7 +10,8 @@ SET state = 3, attempt = attempt + 1, crashes = crashes + 1, token = token + 1, 
 WHERE id = (
     SELECT id FROM queue_tasks INDEXED BY queue_tasks_claim
     WHERE state = 2
-      AND queue = (SELECT id FROM queue_queues WHERE id = ?1 AND limited = 0 AND paused_at IS NULL)
+      AND queue = (SELECT id FROM queue_queues
+                   WHERE id = ?1 AND limited = 0 AND paused_at IS NULL AND ageing_ms IS NULL)
     ORDER BY priority DESC, id
     LIMIT 1
 ) AND limit_key IS NULL AND deadline_at IS NULL

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use queue_core::Ageing;
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
@@ -24,8 +25,8 @@ use crate::queue::WorkflowQueue;
 use crate::sqlite::prune::Dependents;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap, schedules,
-    stats, verify, why,
+    ageing, cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap,
+    schedules, stats, verify, why,
 };
 use crate::submission::Submission;
 
@@ -232,6 +233,11 @@ impl Queue for WorkflowQueue {
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
         check_name("a queue's name", queue)?;
         pause::set_paused(self, queue, paused)
+    }
+
+    fn set_ageing(&self, queue: &str, ageing: Option<Ageing>) -> Result<bool> {
+        check_name("a queue's name", queue)?;
+        ageing::set_ageing(self, queue, ageing)
     }
 
     fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool> {

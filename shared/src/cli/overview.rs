@@ -335,7 +335,7 @@ fn words(task: &Task, waits: &[Waits], is_served: bool, now: Timestamp) -> Strin
             }
             Waits::Held { .. } => "its release".to_owned(),
             Waits::Paused { .. } => "a resume of its queue".to_owned(),
-            Waits::Behind { tasks } => format!("{} before it", tasks::count(*tasks)),
+            Waits::Behind { tasks, .. } => format!("{} before it", tasks::count(*tasks)),
             Waits::Dependency { task, .. } => format!("task {task}"),
             Waits::Dependencies { more } => format!("{more} more"),
             Waits::Unserved => "a worker".to_owned(),
@@ -368,7 +368,11 @@ mod tests {
         assert_eq!(words(&[], true), "a free slot");
         assert_eq!(words(&[], false), "a worker");
         let since = Timestamp(0);
-        let paused = [Waits::Paused { since }, Waits::Behind { tasks: 1 }];
+        let behind = Waits::Behind {
+            tasks: 1,
+            ageing: None,
+        };
+        let paused = [Waits::Paused { since }, behind];
         assert_eq!(
             words(&paused, true),
             "a resume of its queue, 1 task before it"

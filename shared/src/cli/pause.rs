@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::program::{Access, Context};
-use super::queue_name::is_known;
-use crate::error::Error;
+use super::queue_name::check_known;
 use crate::queue::Queue;
 use crate::task::{DEFAULT_QUEUE, check_name, check_queue_name};
 
@@ -48,9 +47,7 @@ pub(crate) fn pause<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Re
         return set(context, &queue, name, true);
     }
     let queue = context.open(Access::Write)?;
-    if !is_known(&queue, name)? {
-        return Err(unknown(name, "; --create pauses it in advance"));
-    }
+    check_known(&queue, name, "; --create pauses it in advance")?;
     set(context, &queue, name, true)
 }
 
@@ -61,18 +58,8 @@ pub(crate) fn resume<Q: Queue>(
     let name = arguments.queue.as_str();
     check_name("a queue's name", name)?;
     let queue = context.open(Access::Write)?;
-    if !is_known(&queue, name)? {
-        return Err(unknown(name, ""));
-    }
+    check_known(&queue, name, "")?;
     set(context, &queue, name, false)
-}
-
-fn unknown(name: &str, more: &str) -> Failure {
-    let shown = super::escape::line(name);
-    Error::not_found(format!(
-        "there is no queue {shown}: no task was ever enqueued to it, and no worker serves it{more}"
-    ))
-    .into()
 }
 
 /// Pauses the queue, or resumes it if `paused` is false.

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::Failure;
 use super::likeness::is_like;
 use super::printer::note;
 use super::program::{Access, Context};
 use super::run::rerun::Rerun;
+use super::{Failure, escape};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
 use crate::served::ServedQueues;
@@ -24,6 +24,20 @@ pub(super) fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
     Ok(name == DEFAULT_QUEUE
         || queue.knows_queue(name)?
         || queue.live_workers()?.iter().any(serves))
+}
+
+/// Refuses a queue that nobody has used. `more` ends the sentence.
+///
+/// # Errors
+/// [`Error::NotFound`] then, and as the reading methods of [`Queue`].
+pub(super) fn check_known<Q: Queue>(queue: &Q, name: &str, more: &str) -> Result<()> {
+    if is_known(queue, name)? {
+        return Ok(());
+    }
+    let shown = escape::line(name);
+    Err(Error::not_found(format!(
+        "there is no queue {shown}: no task was ever enqueued to it, and no worker serves it{more}"
+    )))
 }
 
 /// Checks the names of the queues that a worker is to serve. Prints a note on standard error for each

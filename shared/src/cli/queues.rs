@@ -1,4 +1,7 @@
-//! `queues`: lists every queue with its waiting tasks and the workers that serve it.
+//! `queues`: lists every queue with its waiting tasks and the workers that serve it, and sets the ageing
+//! of one.
+
+mod ageing;
 
 use std::collections::BTreeSet;
 
@@ -8,17 +11,30 @@ use super::extra::Plain;
 use super::json::Moment;
 use super::printer::note;
 use super::program::{Access, Context};
+use super::queue_name::check_known;
 use super::table::{Column, Table, left, right};
-use super::{Failure, moment};
+use super::{Failure, duration, moment};
 use crate::error::Result;
-use crate::queue::{Queue, QueueInfo};
+use crate::queue::{Queue, QueueInfo, WorkerInfo};
 
-/// Show every queue with its waiting tasks and the workers that serve it
+/// Show queues with their waiting tasks and workers, or set the ageing of one
 ///
 /// The tasks of a handler have a line of their own within their queue. It counts the tasks that can be
 /// claimed; `list --queue` shows those that are scheduled or blocked too.
 #[derive(clap::Args, Debug)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Show this queue only
+    queue: Option<String>,
+
+    /// Let so much waiting count as one step of priority, so that low priorities come to run: 10m;
+    /// `off` goes by priority alone
+    #[arg(long, value_name = "DURATION", requires = "queue", value_parser = ageing::parse)]
+    ageing: Option<ageing::Setting>,
+
+    /// Set it even if nobody has used the queue yet
+    #[arg(long, requires = "ageing")]
+    create: bool,
+}
 
 /// A program's additions to the list: columns between the count and the pause.
 pub trait Extra<Q: Queue>: Sized {
@@ -70,16 +86,31 @@ struct View<F> {
     queued: u64,
     #[serde(flatten)]
     fields: F,
+    ageing_ms: Option<u64>,
     paused_at: Option<Moment>,
     workers: usize,
 }
 
-/// Lists the queues, with what the program adds.
+/// Lists the queues, with what the program adds, or sets the ageing of one.
 ///
 /// # Errors
-/// As the engine.
-pub fn run<Q: Queue, X: Extra<Q>>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
+/// As the engine, and for a queue that nobody has used.
+pub fn run<Q: Queue, X: Extra<Q>>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+) -> Result<(), Failure> {
+    match (&arguments.queue, arguments.ageing) {
+        (Some(name), Some(setting)) => ageing::set(context, name, setting, arguments.create),
+        (name, _) => show::<_, X>(context, name.as_deref()),
+    }
+}
+
+/// Shows every queue, or only one.
+fn show<Q: Queue, X: Extra<Q>>(context: &Context<Q>, only: Option<&str>) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
+    if let Some(name) = only {
+        check_known(&queue, name, "")?;
+    }
     let extra = X::read(&queue)?;
     let now = queue.now().wall;
     let living = queue.live_workers()?;
@@ -90,19 +121,17 @@ pub fn run<Q: Queue, X: Extra<Q>>(context: &Context<Q>, _: &Arguments) -> Result
         .into_iter()
         .filter(|name| !known.contains(*name));
     queues.extend(unused.map(without_tasks));
+    queues.retain(|queue| only.is_none_or(|only| queue.name == only));
     queues.sort_by(|one, other| (&one.name, &one.handler).cmp(&(&other.name, &other.handler)));
     let mut columns = vec![left("QUEUE"), left("HANDLER"), right("QUEUED")];
     columns.extend_from_slice(X::COLUMNS);
-    columns.extend([left("PAUSED"), right("WORKERS")]);
+    columns.extend([left("AGEING"), left("PAUSED"), right("WORKERS")]);
     let (mut table, mut views) = (Table::new(&columns), Vec::new());
     for queue in queues {
-        let serves = |queue: &QueueInfo| {
-            let serving = living.iter();
-            let serving = serving.filter(|one| one.serves.covers(&queue.name, &queue.handler));
-            serving.count()
-        };
-        let (workers, (fields, added)) = (serves(&queue), extra.facts(&queue.name));
-        let paused = queue.paused_at.map(|since| moment::relative(since, now));
+        let serves = |worker: &&WorkerInfo| worker.serves.covers(&queue.name, &queue.handler);
+        let workers = living.iter().filter(serves).count();
+        let (fields, added) = extra.facts(&queue.name);
+        let or_none = |shown: Option<String>| shown.unwrap_or_else(|| "-".to_owned());
         let mut cells = vec![
             queue.name.clone(),
             queue.handler.clone(),
@@ -110,7 +139,8 @@ pub fn run<Q: Queue, X: Extra<Q>>(context: &Context<Q>, _: &Arguments) -> Result
         ];
         cells.extend(added);
         cells.extend([
-            paused.unwrap_or_else(|| "-".to_owned()),
+            or_none(queue.ageing.map(|ageing| duration::show(ageing.step()))),
+            or_none(queue.paused_at.map(|since| moment::relative(since, now))),
             workers.to_string(),
         ]);
         table.cells(cells.iter().map(String::as_str));
@@ -119,6 +149,7 @@ pub fn run<Q: Queue, X: Extra<Q>>(context: &Context<Q>, _: &Arguments) -> Result
             handler: Some(queue.handler).filter(|handler| !handler.is_empty()),
             queued: queue.queued,
             fields,
+            ageing_ms: queue.ageing.map(ageing::millis),
             paused_at: queue.paused_at.map(Moment),
             workers,
         });
@@ -139,5 +170,6 @@ fn without_tasks(name: &str) -> QueueInfo {
         handler: String::new(),
         paused_at: None,
         queued: 0,
+        ageing: None,
     }
 }

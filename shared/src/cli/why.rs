@@ -9,7 +9,8 @@ use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::how_to_run;
-use super::{Failure, escape, moment, skip_cause, tasks};
+use super::{Failure, duration, escape, moment, skip_cause, tasks};
+use crate::ageing::Ageing;
 use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::coordination::Origin;
@@ -106,6 +107,19 @@ pub(super) fn obstacles<Q: Queue>(
     let mut reasons = scene.waiting(&task)?;
     reasons.retain(|one| !["time", "retry", "behind", "next"].contains(&one.kind));
     Ok(reasons.into_iter().map(|one| one.sentence).collect())
+}
+
+/// Sentence about the tasks before one, and the ageing that gives their order.
+fn behind(before: u64, ageing: Option<Ageing>) -> String {
+    let mut sentence = format!("{} will be taken before it", tasks::count(before));
+    if let Some(ageing) = ageing {
+        let step = duration::show(ageing.step());
+        let _ = write!(
+            sentence,
+            "; in its queue {step} of waiting counts as much as one step of priority"
+        );
+    }
+    sentence
 }
 
 /// Sentence about the schedule that enqueued a task.
@@ -219,10 +233,7 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
                 let sentence = "no worker is running that can run it";
                 explanation("no_worker", sentence.to_owned())
             }
-            Waits::Behind { tasks } => {
-                let number = tasks::count(*tasks);
-                explanation("behind", format!("{number} will be taken before it"))
-            }
+            Waits::Behind { tasks, ageing } => explanation("behind", behind(*tasks, *ageing)),
             Waits::Dependency {
                 task,
                 state,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::ageing::Ageing;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::state::State;
@@ -34,6 +35,8 @@ pub enum Waits {
     Behind {
         /// Number of tasks that will be claimed first.
         tasks: u64,
+        /// Ageing of the queue, which gives the order, if it is set.
+        ageing: Option<Ageing>,
     },
     /// A task it depends on has not ended, or not as it had to.
     Dependency {

@@ -46,6 +46,10 @@ pub const CORE: Line = Line {
             version: 4,
             sql: include_str!("../../schema/sqlite/core/004_settings.sql"),
         },
+        Migration {
+            version: 5,
+            sql: include_str!("../../schema/sqlite/core/005_ageing.sql"),
+        },
     ],
     promotes: false,
 };

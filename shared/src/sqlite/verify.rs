@@ -64,6 +64,7 @@ pub const CORE_CHECKS: &[Check] = checks! {
     "the file says whose it is" => "file",
     "queues are open to fast-queue where the file is" => "open_queues" repaired by "open_queues_repair",
     "a queue is paused in all its handler queues" => "paused" repaired by "paused_repair",
+    "a queue has one ageing in all its handler queues" => "ageing" repaired by "ageing_repair",
     "tasks are in queues that can run them" => "tasks_in_queues",
     "ids, names and keys keep their limits" => "ids",
     "states are known" => "states",

@@ -54,6 +54,8 @@ struct OngoingClaim<'w, 'c> {
     taken: ClaimResult,
     /// Free slots that are left, and the turns of several queues at them.
     shares: Shares,
+    /// True if ageing gives the order of a queue.
+    is_aged: bool,
     /// Number of tasks set aside.
     aside: usize,
 }
@@ -161,6 +163,7 @@ fn claim_many(
         request,
         taken: ClaimResult::default(),
         shares: Shares::of(request),
+        is_aged: false,
         aside: 0,
     };
     if due.is_set_back(now) {
@@ -172,7 +175,7 @@ fn claim_many(
     ongoing.take()?;
     if ongoing.missing() > 0 && ongoing.taken.looked.is_none() && ongoing.look()? > 0 {
         ongoing.take()?;
-        if request.queues.only().is_some() {
+        if request.queues.only().is_some() && !ongoing.is_aged {
             let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
             ongoing.taken.claims.tasks.sort_by_key(order);
         }
@@ -286,6 +289,7 @@ impl OngoingClaim<'_, '_> {
     /// tasks of all handlers are in one order.
     fn take_turns(&mut self) -> Result<()> {
         let mut ready = verbs::claim_ready(self.writing.slice.connection, READY, self.request)?;
+        self.is_aged |= ready.iter().any(ReadyQueue::is_ageing);
         let mut limits = Vec::with_capacity(ready.len());
         for queue in &ready {
             let learned = queue.unknown(self.writing.slice.queue_ids);
@@ -295,7 +299,7 @@ impl OngoingClaim<'_, '_> {
         let names = ready.iter().map(|queue| Arc::clone(queue.name())).collect();
         let mut turns = std::mem::take(&mut self.shares).turns(self.missing(), names);
         if let [queue] = ready.as_slice()
-            && let [handler] = queue.handlers()
+            && let Some(handler) = queue.only_by_priority()
             && !handler.mark
             && turns.most(0) == self.missing()
         {

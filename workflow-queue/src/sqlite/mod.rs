@@ -1,6 +1,7 @@
 //! The statements, the rows and the transactions of one `SQLite` file: the core line and the workflow
 //! line of the schema.
 
+pub(crate) mod ageing;
 pub(crate) mod attempts;
 pub(crate) mod cancel;
 pub(crate) mod claim;

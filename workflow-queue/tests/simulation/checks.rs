@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use queue_core::Ageing;
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::outcome::{Settled, Settlement};
@@ -29,6 +30,7 @@ const NEWS: Duration = Duration::from_millis(100);
 pub(crate) struct Checks {
     pub(crate) model: Model,
     pub(crate) limits: Limits,
+    pub(crate) ageing: BTreeMap<String, Option<Ageing>>,
     pub(crate) seen: Seen,
     pub(crate) mistake: Option<Mistake>,
     /// All claims ever made.
@@ -135,6 +137,9 @@ impl Checks {
                 }
             }
             Call::SetPaused { queue, paused } => self.limits.pause(queue, paused),
+            Call::SetAgeing { queue, ageing } => {
+                self.ageing.insert(queue.to_owned(), ageing);
+            }
             Call::Prune { .. } => self.pruned(at),
             // These runs have no schedules.
             Call::Fire => {}
@@ -215,25 +220,6 @@ impl Checks {
             at.check(timeout.is_some_and(|timeout| timeout <= left), || {
                 format!("{id} has {left} ms left and a timeout of {timeout:?}")
             });
-        }
-    }
-
-    /// Checks that every task passed over by a claim comes after all the tasks it took.
-    fn check_order(&self, taken: &[TaskId], queue: &str, at: At<'_>) {
-        let rank = |node: &Node, task: TaskId| (std::cmp::Reverse(node.priority), task);
-        let last = taken
-            .iter()
-            .map(|task| rank(&self.model.nodes[task], *task))
-            .max();
-        for (task, node) in self.model.stored() {
-            let row = self.rows.get(&task);
-            let left = node.phase == Phase::Free
-                && node.queue == queue
-                && node.limit_key.is_none()
-                && node.run_at.is_none()
-                && row.is_some_and(|row| row.state == State::Queued);
-            let passed = left && last.is_some_and(|last| rank(node, task) < last);
-            at.check(!passed, || format!("{task} was passed over by {taken:?}"));
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Row {
     pub(crate) token: i64,
     pub(crate) worker: Option<i64>,
     pub(crate) run_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) queue_id: i64,
     pub(crate) is_retry: bool,
     pub(crate) is_held: bool,
 }
@@ -39,7 +41,7 @@ impl File {
             .0
             .prepare_cached(
                 "SELECT id, state, token, worker, run_at, reason,
-                        EXISTS (SELECT 1 FROM queue_holds WHERE task = id)
+                        EXISTS (SELECT 1 FROM queue_holds WHERE task = id), created_at, queue
                  FROM queue_tasks",
             )
             .unwrap();
@@ -54,6 +56,8 @@ impl File {
                     run_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
                     is_retry: row.get::<_, Option<i64>>(5)?.is_some(),
                     is_held: row.get(6)?,
+                    created_at: Timestamp(row.get(7)?),
+                    queue_id: row.get(8)?,
                 },
             ))
         });

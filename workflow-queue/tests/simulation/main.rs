@@ -16,6 +16,7 @@ mod holds;
 mod limits;
 mod long;
 mod model;
+mod order;
 mod schedules;
 mod seen;
 mod short;

@@ -39,12 +39,14 @@ pub(crate) enum Sight {
     Start,
     /// A waiting task was edited.
     Edit,
+    /// Ageing let a task go before one of a higher priority.
+    Aged,
     /// A task may wait for ever, and the engine gives the reason.
     Explained,
 }
 
 impl Sight {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Dependent,
         Self::Link,
         Self::PutBefore,
@@ -63,6 +65,7 @@ impl Sight {
         Self::Hold,
         Self::Start,
         Self::Edit,
+        Self::Aged,
         Self::Explained,
     ];
 }

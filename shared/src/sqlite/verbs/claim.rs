@@ -1,5 +1,6 @@
 //! Claim: reads besides the tasks that it takes.
 
+pub(super) mod heads;
 pub(super) mod one;
 pub(super) mod ready;
 

@@ -2,6 +2,7 @@
 //! snapshot of the engine's. Every verb is a file of its name, and the engine's verb of that name
 //! calls it.
 
+mod ageing;
 mod cancel;
 mod claim;
 mod edit;
@@ -25,6 +26,7 @@ mod stats;
 mod why;
 mod workers;
 
+pub use ageing::set_ageing;
 pub use cancel::{cancel, cancel_waiting, request_cancel, store_reason};
 pub(super) use claim::one::add_function;
 pub use claim::one::claim_one;
@@ -54,8 +56,10 @@ pub use workers::{claims_of, workers};
 #[cfg(feature = "internals")]
 pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     [
+        ageing::STATEMENTS,
         cancel::STATEMENTS,
         claim::STATEMENTS,
+        claim::heads::STATEMENTS,
         edit::STATEMENTS,
         get::STATEMENTS,
         held::STATEMENTS,

@@ -1,12 +1,15 @@
 //! Next waiting: the waiting tasks that start first.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 use rusqlite::Connection;
 
 use super::super::{rows, statement};
+use super::claim::heads::aged_peek;
 use super::get::of_ids;
 use super::list::list;
+use crate::ageing::Ageing;
 use crate::error::Result;
 use crate::queue::ListQuery;
 use crate::state::State;
@@ -32,18 +35,7 @@ const MOST_QUEUES: i64 = 256;
 pub fn next_waiting(connection: &Connection, state: State, limit: usize) -> Result<Vec<Task>> {
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     match state {
-        State::Queued => {
-            let mut tasks = Vec::new();
-            for queue in rows::all(connection, QUEUES, [MOST_QUEUES], |row| {
-                Ok(row.get::<_, i64>(0)?)
-            })? {
-                let ids = rows::all(connection, QUEUED, (queue, most), id)?;
-                tasks.extend(of_ids(connection, ids)?);
-            }
-            tasks.sort_by_key(|task| (Reverse(task.priority), task.id));
-            tasks.truncate(limit);
-            Ok(tasks)
-        }
+        State::Queued => queued(connection, limit, most),
         State::Scheduled => {
             let ids = rows::all(connection, SCHEDULED, [most], id)?;
             of_ids(connection, ids)
@@ -62,6 +54,37 @@ pub fn next_waiting(connection: &Connection, state: State, limit: usize) -> Resu
             },
         ),
     }
+}
+
+/// Queued tasks, each queue's in its order of claims. Of the next tasks of all queues, the one with the
+/// highest priority comes first.
+fn queued(connection: &Connection, limit: usize, most: i64) -> Result<Vec<Task>> {
+    let mut queues: Vec<VecDeque<Task>> = Vec::new();
+    let found = rows::all(connection, QUEUES, [MOST_QUEUES], |row| {
+        Ok((row.get::<_, i64>(0)?, Ageing::of_stored(row.get(1)?)))
+    })?;
+    for (queue, ageing) in found {
+        let ids = match ageing {
+            Some(ageing) => {
+                let heads = aged_peek(connection, &[queue], ageing, limit)?;
+                heads.into_iter().map(|head| head.task).collect()
+            }
+            None => rows::all(connection, QUEUED, (queue, most), id)?,
+        };
+        queues.push(of_ids(connection, ids)?.into());
+    }
+    let mut tasks = Vec::new();
+    let order = |queue: &&mut VecDeque<Task>| {
+        let next = queue.front();
+        next.map(|task| (task.priority, Reverse(task.id)))
+    };
+    while tasks.len() < limit
+        && let Some(next) = queues.iter_mut().max_by_key(order)
+        && let Some(task) = next.pop_front()
+    {
+        tasks.push(task);
+    }
+    Ok(tasks)
 }
 
 fn id(row: &rusqlite::Row<'_>) -> Result<TaskId> {

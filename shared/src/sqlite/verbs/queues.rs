@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::super::{rows, statement};
+use crate::ageing::Ageing;
 use crate::error::Result;
 use crate::queue::QueueInfo;
 
@@ -20,6 +21,7 @@ pub fn queues(connection: &Connection) -> Result<Vec<QueueInfo>> {
             handler: row.get(1)?,
             paused_at: rows::time(row, 2)?,
             queued: rows::count(row, 3)?,
+            ageing: Ageing::of_stored(row.get(4)?),
         })
     })
 }

@@ -20,6 +20,7 @@ use queue_core::sidecar::Registration;
 use queue_core::state::State;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
+pub mod ageing;
 pub mod cancel;
 pub mod claim;
 mod clock;
@@ -388,6 +389,19 @@ macro_rules! conformance_tests {
                 a_queue_can_be_paused_before_its_first_task
                 pause_leaves_running_tasks_running
             }
+            ageing {
+                a_low_priority_comes_to_run_once_it_has_waited
+                a_large_claim_is_in_the_order_of_priority_and_age
+                without_ageing_priority_alone_decides_again
+                a_task_ages_from_the_time_it_comes_due
+                of_very_many_priorities_the_lowest_comes_to_run
+                ageing_holds_for_every_handle_and_every_handler
+                ageing_can_be_set_before_the_first_task
+                a_queue_with_ageing_takes_turns_like_others
+                a_paused_queue_with_ageing_gives_nothing
+                a_task_that_is_tried_again_ages_anew
+                the_order_of_ageing_is_shown
+            }
             settings {
                 a_setting_holds_for_every_handle_until_it_is_unset
                 a_setting_out_of_bounds_is_refused_and_changes_nothing
@@ -478,6 +492,7 @@ mod tests {
             include_str!("edit.rs"),
             include_str!("reprioritize.rs"),
             include_str!("pause.rs"),
+            include_str!("ageing.rs"),
             include_str!("settings.rs"),
             include_str!("get.rs"),
             include_str!("handlers.rs"),

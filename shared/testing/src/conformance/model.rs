@@ -4,8 +4,10 @@
 //! workflow-queue have a model of those.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Bench, Engine};
+use queue_core::Ageing;
 use queue_core::claim::{Claim, Held, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::internals::retry;
@@ -40,6 +42,8 @@ pub enum Op {
     Edit(Vec<u16>, Changed),
     Reprioritize(Vec<u16>, i8),
     Pause(u8, bool),
+    /// Ageing of a queue by steps of so many seconds.
+    Age(u8, Option<u8>),
     Prune {
         age_ms: u16,
         failed_only: bool,
@@ -106,6 +110,7 @@ pub enum Ending {
 #[derive(Clone, Debug)]
 struct Entry {
     new: NewTask,
+    created_at: Timestamp,
     state: State,
     priority: i32,
     attempt: u32,
@@ -163,6 +168,7 @@ pub fn check<E: Engine>(ops: &[Op]) {
         bench,
         tasks: BTreeMap::new(),
         paused: [false; 2],
+        ageing: [None; 2],
         claims: Vec::new(),
     };
     for op in ops {
@@ -178,6 +184,7 @@ struct Pair<E: Engine> {
     current: usize,
     tasks: BTreeMap<i64, Entry>,
     paused: [bool; 2],
+    ageing: [Option<Ageing>; 2],
     claims: Vec<Claim>,
 }
 
@@ -203,6 +210,14 @@ impl<E: Engine> Pair<E> {
                 let changed = self.queue().set_paused(QUEUES[index], *paused).unwrap();
                 assert_eq!(changed, self.paused[index] != *paused);
                 self.paused[index] = *paused;
+            }
+            Op::Age(queue, seconds) => {
+                let index = usize::from(*queue) % QUEUES.len();
+                let step = seconds.map(|seconds| Duration::from_secs(1 + u64::from(seconds)));
+                let ageing = step.map(|step| Ageing::every(step).unwrap());
+                let changed = self.queue().set_ageing(QUEUES[index], ageing).unwrap();
+                assert_eq!(changed, self.ageing[index] != ageing);
+                self.ageing[index] = ageing;
             }
             Op::Prune {
                 age_ms,

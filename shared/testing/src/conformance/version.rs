@@ -80,6 +80,7 @@ pub fn writes_to_a_file_that_a_newer_program_migrated_are_refused<E: Engine>() {
         refused("release", queue.release(&[ended]).map(drop));
         refused("reprioritize", queue.reprioritize(&[ended], 3).map(drop));
         refused("pause", queue.set_paused(DEFAULT_QUEUE, true).map(drop));
+        refused("ageing", queue.set_ageing(DEFAULT_QUEUE, None).map(drop));
         refused("prune", queue.prune(&prune).map(drop));
         E::transaction(&bench.path(), true, |tx| {
             refused("enqueue_in", queue.enqueue_in(tx, &tasks(&["x"])).map(drop));

@@ -24,12 +24,16 @@ pub fn why_names_the_reason_a_task_waits<E: Engine>() {
     let urgent = bench.add(once("urgent").priority(1));
     bench.add(once("elsewhere").priority(9).queue("third"));
     assert_eq!(waits(urgent), []);
-    assert_eq!(waits(first), [Waits::Behind { tasks: 1 }]);
-    assert_eq!(waits(second), [Waits::Behind { tasks: 2 }]);
+    let behind = |tasks| Waits::Behind {
+        tasks,
+        ageing: None,
+    };
+    assert_eq!(waits(first), [behind(1)]);
+    assert_eq!(waits(second), [behind(2)]);
     bench.queue.set_paused("default", true).unwrap();
     let since = bench.now();
     assert_eq!(waits(urgent), [Waits::Paused { since }]);
-    let expected = [Waits::Paused { since }, Waits::Behind { tasks: 1 }];
+    let expected = [Waits::Paused { since }, behind(1)];
     assert_eq!(waits(first), expected);
     assert_eq!(waits(elsewhere), []);
 }

@@ -12,6 +12,7 @@ use super::template::folder;
 use super::world::Shared;
 use super::{Config, Platform, Report, Setup};
 use crate::conformance::ManualClock;
+use queue_core::Ageing;
 use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Error;
 use queue_core::internals::driver::Driver;
@@ -170,7 +171,8 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             87..90 => self.release(),
             90..93 => self.prune(),
             93..97 => self.jump(),
-            97..100 => self.pause_queue(),
+            97..99 => self.pause_queue(),
+            99 => self.age_queue(),
             _ => {}
         }
     }
@@ -361,6 +363,14 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         let paused = self.world.lock().rng.bool();
         // The result does not matter: the drain phase resumes all queues.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, paused);
+    }
+
+    fn age_queue(&mut self) {
+        let step = Duration::from_secs(u64::from(self.draw(3)));
+        // Not a step of no time: it ends the ageing.
+        let ageing = Ageing::every(step).ok();
+        // The result does not matter: every order of claims is checked as ageing has it.
+        let _ = self.queue().set_ageing(DEFAULT_QUEUE, ageing);
     }
 
     pub(super) fn look(&mut self) {

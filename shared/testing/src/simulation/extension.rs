@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::faulty::Faulty;
 use super::world::Shared;
+use queue_core::Ageing;
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held};
 use queue_core::clock::Now;
 use queue_core::error::Result;
@@ -131,6 +132,11 @@ pub enum Call<'a> {
     Reprioritize { ids: &'a [TaskId], priority: i32 },
     /// [`Queue::set_paused`].
     SetPaused { queue: &'a str, paused: bool },
+    /// [`Queue::set_ageing`].
+    SetAgeing {
+        queue: &'a str,
+        ageing: Option<Ageing>,
+    },
     /// [`Queue::fire`].
     Fire,
     /// [`Queue::prune`].

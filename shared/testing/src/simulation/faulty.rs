@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Plant;
 use super::extension::{Call, Extension};
 use super::world::Shared;
+use queue_core::Ageing;
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::coordination::{Coordination, Wake};
@@ -383,6 +384,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.write("set_paused", |inner| {
             let changed = inner.set_paused(queue, paused)?;
             self.committed(&Call::SetPaused { queue, paused });
+            Ok(changed)
+        })
+    }
+
+    fn set_ageing(&self, queue: &str, ageing: Option<Ageing>) -> Result<bool> {
+        self.write("set_ageing", |inner| {
+            let changed = inner.set_ageing(queue, ageing)?;
+            self.committed(&Call::SetAgeing { queue, ageing });
             Ok(changed)
         })
     }

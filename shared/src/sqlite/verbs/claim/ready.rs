@@ -8,6 +8,8 @@ use rusqlite::{Connection, Row};
 
 use super::super::super::rows;
 use super::claim_peek;
+use super::heads::aged_peek;
+use crate::ageing::Ageing;
 use crate::claim::ClaimRequest;
 use crate::error::Result;
 use crate::queue_ids::{Learned, QueueIds};
@@ -17,7 +19,7 @@ use crate::task::TaskId;
 const MOST_NAMED: usize = 32;
 
 /// Statements that find handler queues with waiting tasks, except paused ones: rows of id, queue,
-/// handler, and a mark of the engine's.
+/// handler, a mark of the engine's, and ageing.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadyStatements {
     /// Among the queues of a JSON array of names.
@@ -31,6 +33,7 @@ pub struct ReadyStatements {
 pub struct ReadyQueue {
     name: Arc<str>,
     handlers: Vec<ReadyHandler>,
+    ageing: Option<Ageing>,
     /// Next tasks in claim order, with the index of their handler.
     next: VecDeque<(TaskId, usize)>,
     /// True if no tasks are left behind those.
@@ -59,6 +62,19 @@ impl ReadyQueue {
         &self.handlers
     }
 
+    /// True if ageing gives its order.
+    pub fn is_ageing(&self) -> bool {
+        self.ageing.is_some()
+    }
+
+    /// The only handler queue that it has, unless ageing gives its order.
+    pub fn only_by_priority(&self) -> Option<&ReadyHandler> {
+        match self.handlers.as_slice() {
+            [only] if self.ageing.is_none() => Some(only),
+            _ => None,
+        }
+    }
+
     /// Takes the next task in claim order, with its handler. Looks for `portion` tasks if it knows of
     /// none; each that it returned before must have left the claim index then.
     ///
@@ -77,6 +93,14 @@ impl ReadyQueue {
     }
 
     fn peek(&mut self, connection: &Connection, portion: usize) -> Result<()> {
+        if let Some(ageing) = self.ageing {
+            let ids: Vec<i64> = self.handlers.iter().map(|handler| handler.id).collect();
+            let found = aged_peek(connection, &ids, ageing, portion)?;
+            self.is_read = found.len() < portion;
+            let next = found.into_iter().map(|head| (head.task, head.handler));
+            self.next.extend(next);
+            return Ok(());
+        }
         let mut found = Vec::new();
         for (at, handler) in self.handlers.iter().enumerate() {
             for (priority, task) in claim_peek(connection, handler.id, portion)? {
@@ -121,7 +145,7 @@ pub fn claim_ready(
         let names = serde_json::Value::from(names).to_string();
         rows::all(connection, statements.named, [names], ready_handler)?
     };
-    let is_served = |(queue, handler): &(Arc<str>, ReadyHandler)| {
+    let is_served = |(queue, handler, _): &FoundHandler| {
         let runs = if handler.handler.is_empty() {
             request.commands
         } else {
@@ -130,14 +154,15 @@ pub fn claim_ready(
         runs && request.queues.covers(queue)
     };
     found.retain(is_served);
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let mut ready: Vec<ReadyQueue> = Vec::new();
-    for (name, handler) in found {
+    for (name, handler, ageing) in found {
         match ready.last_mut().filter(|last| last.name == name) {
             Some(last) => last.handlers.push(handler),
             None => ready.push(ReadyQueue {
                 name,
                 handlers: vec![handler],
+                ageing,
                 next: VecDeque::new(),
                 is_read: false,
             }),
@@ -146,11 +171,14 @@ pub fn claim_ready(
     Ok(ready)
 }
 
-fn ready_handler(row: &Row<'_>) -> Result<(Arc<str>, ReadyHandler)> {
+/// Handler queue with tasks: its queue, itself, and the ageing of the queue.
+type FoundHandler = (Arc<str>, ReadyHandler, Option<Ageing>);
+
+fn ready_handler(row: &Row<'_>) -> Result<FoundHandler> {
     let handler = ReadyHandler {
         id: row.get(0)?,
         handler: row.get(2)?,
         mark: row.get(3)?,
     };
-    Ok((row.get(1)?, handler))
+    Ok((row.get(1)?, handler, Ageing::of_stored(row.get(4)?)))
 }

@@ -1,7 +1,7 @@
 //! Each operation, on the engine and on the model.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::super::{Engine, settlement};
@@ -13,7 +13,7 @@ use queue_core::outcome::{Outcome, Reason, Running, Settled, decide, decide_cras
 use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
-use queue_core::{ServedQueue, ServedQueues};
+use queue_core::{Ageing, ServedQueue, ServedQueues};
 
 impl<E: Engine> Pair<E> {
     pub(super) fn enqueue(&mut self, specs: &[Spec], transaction: Option<bool>) {
@@ -47,6 +47,7 @@ impl<E: Engine> Pair<E> {
         }
         let id = self.tasks.last_key_value().map_or(0, |(id, _)| *id) + 1;
         let entry = Entry {
+            created_at: self.now(),
             state: new.first_state(self.now()),
             priority: new.priority,
             attempt: 0,
@@ -166,6 +167,13 @@ impl<E: Engine> Pair<E> {
             can_run && entry.new.queue == name && entry.state_at(self.now()) == State::Queued
         };
         let tasks = self.tasks.iter().filter(|(_, entry)| open(entry));
+        let ageing = QUEUES.into_iter().zip(self.ageing);
+        let ageing = ageing
+            .filter(|(queue, _)| *queue == name)
+            .find_map(|(_, ageing)| ageing);
+        if let Some(ageing) = ageing {
+            return aged(tasks, ageing);
+        }
         let mut ready: Vec<_> = tasks
             .map(|(id, entry)| (Reverse(entry.priority), *id))
             .collect();
@@ -385,6 +393,30 @@ impl<E: Engine> Pair<E> {
             self.tasks.remove(&id);
         }
     }
+}
+
+/// Tasks in the order of a queue with ageing: again and again the first of those that are the oldest of
+/// their priority and handler.
+fn aged<'e>(tasks: impl Iterator<Item = (&'e i64, &'e Entry)>, ageing: Ageing) -> Vec<i64> {
+    let mut left: Vec<_> = tasks.collect();
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let mut levels = HashSet::new();
+        let is_oldest = |(_, (_, entry)): &(usize, &(&i64, &Entry))| {
+            levels.insert((entry.priority, entry.new.work.handler().to_owned()))
+        };
+        let rank = |(_, (id, entry)): &(usize, &(&i64, &Entry))| {
+            let since = entry
+                .created_at
+                .max(entry.run_at.unwrap_or(entry.created_at));
+            let step = i64::try_from(ageing.step().as_millis()).unwrap();
+            (i64::from(entry.priority) * step - since.0, Reverse(**id))
+        };
+        let oldest = left.iter().enumerate().filter(is_oldest);
+        let (at, _) = oldest.max_by_key(rank).unwrap();
+        order.push(*left.remove(at).0);
+    }
+    order
 }
 
 fn request(ask: &Ask) -> ClaimRequest {

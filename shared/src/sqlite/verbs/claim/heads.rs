@@ -1,0 +1,51 @@
+//! Claim order of a queue with ageing.
+
+use rusqlite::{Connection, Row};
+
+use super::super::super::{rows, statement};
+use crate::ageing::{Ageing, Head};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::task::TaskId;
+
+const CLAIM_HEADS: &str = statement(include_str!("../../../../queries/claim_heads.sql"));
+const CLAIM_HEAD_AFTER: &str = statement(include_str!("../../../../queries/claim_head_after.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "internals")]
+pub(in super::super) const STATEMENTS: &[(&str, &str)] = &[
+    ("claim_heads", CLAIM_HEADS),
+    ("claim_head_after", CLAIM_HEAD_AFTER),
+];
+
+/// The next `limit` tasks that a claim from handler queues of one queue would take, each with the
+/// index of its handler queue.
+pub(in super::super) fn aged_peek(
+    connection: &Connection,
+    queue_ids: &[i64],
+    ageing: Ageing,
+    limit: usize,
+) -> Result<Vec<Head>> {
+    let mut heads = Vec::new();
+    for (handler, queue_id) in queue_ids.iter().enumerate() {
+        heads.extend(rows::all(connection, CLAIM_HEADS, [queue_id], |row| {
+            head(row, handler)
+        })?);
+    }
+    let mut next = connection.prepare_cached(CLAIM_HEAD_AFTER)?;
+    ageing.merge(heads, limit, |last| {
+        let level = (queue_ids[last.handler], last.priority, last.task.0);
+        let mut found = next.query(level)?;
+        found.next()?.map(|row| head(row, last.handler)).transpose()
+    })
+}
+
+/// Reads a task, its priority and the time since which it could run.
+pub(in super::super) fn head(row: &Row<'_>, handler: usize) -> Result<Head> {
+    Ok(Head {
+        task: TaskId(row.get(0)?),
+        priority: row.get(1)?,
+        since: Timestamp(row.get(2)?),
+        handler,
+    })
+}
