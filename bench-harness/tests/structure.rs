@@ -1,5 +1,5 @@
 //! Imports are acyclic: no file of product code imports itself, directly or indirectly, and in
-//! queue-core no layer imports one above it.
+//! queue-core no layer imports one above it. No drop waits without a bound.
 
 #![expect(
     clippy::unwrap_used,
@@ -355,4 +355,52 @@ fn a_cycle_is_found_through_branches_and_renamed_imports() {
     assert_eq!(imports("use super::super::x::Y;").cycle(), None);
     let cycle = imports("use super::super::a::G;");
     assert_eq!(cycle.cycle(), Some(vec!["a", "b", "c::d", "a"]));
+}
+
+/// Calls that wait for another thread or process for as long as it takes.
+const UNBOUNDED: [&str; 4] = [".join()", ".recv()", ".wait_while(", "Duration::MAX"];
+
+/// Lines of a text that may wait for ever when something is dropped.
+fn unbounded_drops(text: &str) -> Vec<&str> {
+    let blocks = text.split("\nimpl").skip(1);
+    let blocks = blocks.filter(|block| {
+        block
+            .lines()
+            .next()
+            .is_some_and(|head| head.contains("Drop for "))
+    });
+    let bodies = blocks.map(|block| block.split_once("\n}").map_or(block, |(body, _)| body));
+    let lines = bodies.flat_map(str::lines);
+    lines
+        .filter(|line| UNBOUNDED.iter().any(|call| line.contains(call)))
+        .map(str::trim)
+        .collect()
+}
+
+#[test]
+fn no_drop_waits_without_a_bound() {
+    for package in ["shared", "fast-queue", "workflow-queue"] {
+        let src = root().join(package).join("src");
+        let mut files = BTreeMap::new();
+        list(&src, &src, &mut files);
+        for path in files.values() {
+            let text = fs::read_to_string(path).unwrap();
+            let found = unbounded_drops(&product(&text)).join("\n");
+            assert_eq!(
+                found,
+                "",
+                "{}: use recv_timeout, or an AwaitedThread",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_drop_that_joins_a_thread_is_found() {
+    let text = "\nimpl<T> Drop for Pool<T> {\n    fn drop(&mut self) {\n        thread.join();\n    }\n}\n";
+    assert_eq!(unbounded_drops(text), ["thread.join();"]);
+    let elsewhere =
+        "\nimpl Drop for One {\n    fn drop(&mut self) {}\n}\nfn run() {\n    thread.join();\n}\n";
+    assert_eq!(unbounded_drops(elsewhere), [""; 0]);
 }

@@ -19,6 +19,10 @@ use crate::sqlite::transaction::{SqliteSlice, Writing};
 
 /// A durable queue of tasks that may depend on each other. Cheap to share between threads in an
 /// [`Arc`]; any number of processes may have the same file open.
+///
+/// Dropping the last handle closes the file. It waits at most for a transaction under way, for a pass of
+/// the checkpointer under way, which copies the log into the file, and a second for readers. A
+/// [one-shot](queue_core::sqlite::OpenOptions::one_shot) process that leaves a long log makes such a pass itself.
 #[derive(Debug)]
 pub struct WorkflowQueue {
     database: Database,

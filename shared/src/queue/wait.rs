@@ -14,7 +14,8 @@ use crate::ids::WorkerId;
 /// Longest pause between two looks at a task, in case a notification was lost.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Pauses between looks at tasks that have not ended. It learns of every settle, by any process.
+/// Pauses between looks at tasks that have not ended. It learns of every settle, by any process. A drop
+/// waits for nothing.
 ///
 /// Look at the tasks first, then pause, then look again.
 #[derive(Debug)]

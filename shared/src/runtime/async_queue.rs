@@ -18,7 +18,8 @@ use crate::outcome::{Settled, Settlement};
 use crate::queue::{Enqueued, Queue};
 use crate::task::{NewTask, Task, TaskId};
 
-/// A queue whose calls do not block the runtime. Clones share the queue.
+/// A queue whose calls do not block the runtime. Clones share the queue. Where the last handle of the
+/// queue is dropped, the file is closed, on that thread: keep one until the runtime has ended.
 #[derive(Debug)]
 pub struct AsyncQueue<Q> {
     queue: Arc<Q>,

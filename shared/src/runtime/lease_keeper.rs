@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -14,6 +13,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
+use super::awaited_thread::AwaitedThread;
 use super::eventfd::{clear, new_eventfd};
 use super::leases::{LeaseAction, LeaseEvent, LeaseNotice, Leases};
 use super::turn::Turn;
@@ -141,39 +141,32 @@ impl<Q: Queue> LeaseKeeper<Q> {
         // heartbeat comes before others look for expired leases.
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create a timer", error))?;
-        let thread = std::thread::Builder::new()
-            .name("queue-leases".to_owned())
-            .spawn(move || {
-                loop {
-                    if let Turn::Wait(until) = self.turn()
-                        && !sleep(&timer, until, &stopped)
-                    {
-                        return;
-                    }
+        let run = move || {
+            loop {
+                if let Turn::Wait(until) = self.turn()
+                    && !sleep(&timer, until, &stopped)
+                {
+                    return;
                 }
-            })
+            }
+        };
+        let thread = AwaitedThread::start("queue-leases", run)
             .map_err(|error| Error::io("cannot start the lease keeper's thread", error))?;
-        Ok(KeeperThread {
-            stop,
-            thread: Some(thread),
-        })
+        Ok(KeeperThread { stop, thread })
     }
 }
 
-/// Thread of a lease keeper. Dropping it ends the thread and waits for it.
+/// Thread of a lease keeper. Dropping it ends the thread, and waits a moment for a heartbeat under way.
 #[derive(Debug)]
 pub(super) struct KeeperThread {
     stop: Arc<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    thread: AwaitedThread,
 }
 
 impl Drop for KeeperThread {
     fn drop(&mut self) {
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
-        if let Some(thread) = self.thread.take() {
-            // A panic has printed its message already.
-            let _ = thread.join();
-        }
+        self.thread.wait();
     }
 }
 

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "tokio")]
 mod async_queue;
+mod awaited_thread;
 mod capture;
 mod capture_handle;
 mod child;

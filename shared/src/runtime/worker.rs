@@ -106,7 +106,7 @@ impl<O: Observer> Observer for Counting<'_, O> {
     }
 }
 
-/// Registered worker that is ready to run.
+/// Registered worker that is ready to run. Dropped before, it counts as dead. The drop waits for nothing.
 #[derive(Debug)]
 pub struct Worker<Q: Queue> {
     queue: Arc<Q>,
@@ -176,7 +176,8 @@ impl<Q: Queue> Worker<Q> {
     /// A stopped worker asks its handlers to end, and returns once its grace time is over, even if
     /// some have not: [`Summary::left_running`] counts them. Their claims live on, on a thread that
     /// records what they return and then closes the queue, so nobody else runs their tasks before
-    /// they have returned or this process has ended.
+    /// they have returned or this process has ended. Its own threads then have a second each to end:
+    /// one that a disk or another process blocks is left behind, and keeps the file open meanwhile.
     ///
     /// # Errors
     /// The error that made the database or the system unusable. Its commands have been ended by

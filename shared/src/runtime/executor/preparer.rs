@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::super::awaited_thread::AwaitedThread;
 use super::super::eventfd::{clear, new_eventfd};
 use super::super::inputs::{Inputs, Remover, Source};
 use super::super::shortage::{failure, no_thread};
@@ -32,7 +32,7 @@ pub(super) struct Preparer {
     report: Sender<(ClaimedTask, Prepared)>,
     done: Receiver<(ClaimedTask, Prepared)>,
     eventfd: Arc<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<AwaitedThread>,
 }
 
 #[derive(Debug)]
@@ -129,18 +129,17 @@ impl Preparer {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("queue-inputs".to_owned());
-        self.thread = Some(thread.spawn(run)?);
+        self.thread = Some(AwaitedThread::start("queue-inputs", run)?);
         Ok(())
     }
 }
 
 impl Drop for Preparer {
-    /// Waits until all folders are removed.
+    /// Waits a moment for all folders to be removed.
     fn drop(&mut self) {
         let _ = self.work.send(FolderRequest::End);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(thread) = &self.thread {
+            thread.wait();
         }
     }
 }
