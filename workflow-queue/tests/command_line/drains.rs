@@ -2,6 +2,8 @@
 
 use queue_testing::command_line::program::{Sandbox, until};
 
+use crate::sandbox;
+
 fn drained(sandbox: &Sandbox, words: &[&str]) -> (i32, String) {
     let mut call = vec!["worker", "--drain"];
     call.extend_from_slice(words);
@@ -11,7 +13,7 @@ fn drained(sandbox: &Sandbox, words: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_limit_that_lets_no_task_run_is_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "keyed", "true", "--limit-key", "k"]);
     sandbox.ok(&["limit", "--key", "k", "--concurrency", "0"]);
     let (code, said) = drained(&sandbox, &[]);
@@ -46,7 +48,7 @@ fn a_limit_that_lets_no_task_run_is_named() {
 /// Parked tasks counted as blocked, so a drain left them although their slot came free by itself.
 #[test]
 fn a_drain_waits_for_a_slot_that_another_queue_holds() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["limit", "--key", "k", "--concurrency", "1"]);
     sandbox.ok(&[
         "enqueue",
@@ -76,7 +78,7 @@ fn a_drain_waits_for_a_slot_that_another_queue_holds() {
 
 #[test]
 fn a_task_that_waits_for_a_queue_without_a_worker_is_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "first", "true", "--queue", "other"]);
     sandbox.ok(&["enqueue", "second", "true", "--after", "1"]);
     let (code, said) = drained(&sandbox, &[]);

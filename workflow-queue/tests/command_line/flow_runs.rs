@@ -3,6 +3,8 @@
 use queue_testing::command_line::program::{Done, Sandbox, until};
 use rustix::process::Signal;
 
+use crate::sandbox;
+
 /// Steps that append their names to the file `ran`; `test` succeeds once the file `fixed` exists.
 const STEPS: &str = r#"
 {"name": "deploy", "command": "echo deploy >> ran", "after": ["test"]}
@@ -24,7 +26,7 @@ fn ran(sandbox: &Sandbox) -> String {
 
 #[test]
 fn steps_run_in_order_and_only_failed_and_skipped_ones_run_again() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.write("flow.jsonl", STEPS);
     let first = run(&sandbox, &[]);
     assert_eq!(first.code(), 1, "{}", first.stderr());
@@ -45,7 +47,7 @@ fn steps_run_in_order_and_only_failed_and_skipped_ones_run_again() {
 /// A step for the case of a failure made every run fail.
 #[test]
 fn a_step_for_a_failure_that_did_not_happen_is_not_needed() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.write("flow.jsonl", STEPS);
     sandbox.write("fixed", "");
     let done = run(&sandbox, &[]);
@@ -65,7 +67,7 @@ fn a_step_for_a_failure_that_did_not_happen_is_not_needed() {
 /// A step that still waited would have waited for the withdrawn task of the line before the edit.
 #[test]
 fn an_edited_step_runs_again_with_those_that_wait_for_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.write("flow.jsonl", STEPS);
     run(&sandbox, &[]);
     ran(&sandbox);
@@ -78,7 +80,7 @@ fn an_edited_step_runs_again_with_those_that_wait_for_it() {
 
 #[test]
 fn a_killed_flow_goes_on_where_it_was() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let waits = "touch begun; while ! test -e fixed; do sleep 0.02; done";
     sandbox.write("flow.jsonl", STEPS.replace("test -e fixed", waits));
     let mut killed = sandbox.start(&["run", "-j1", "flow.jsonl"]);
@@ -94,7 +96,7 @@ fn a_killed_flow_goes_on_where_it_was() {
 
 #[test]
 fn steps_that_name_no_line_or_wait_in_a_circle_are_refused() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     for (lines, sentence) in [
         (
             r#"{"name": "a", "command": "true", "after": ["b"]}"#,

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use queue_testing::command_line::program::{Sandbox, until};
 use queue_testing::skipped;
 
+use crate::sandbox;
+
 /// The folders of inputs beside the database.
 fn folders(sandbox: &Sandbox) -> Vec<PathBuf> {
     std::fs::read_dir(sandbox.path("queue.db.d/inputs"))
@@ -17,7 +19,7 @@ fn folders(sandbox: &Sandbox) -> Vec<PathBuf> {
 
 #[test]
 fn a_command_reads_the_output_of_its_dependencies_from_files_and_variables() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "../one", "printf 'a b\\n\\n'"]);
     sandbox.ok(&["enqueue", "long", "head -c 50000 /dev/zero | tr '\\0' x"]);
     let bad = ["enqueue", "bad", "printf '\\377\\0'; echo no >&2; exit 3"];
@@ -62,7 +64,7 @@ fn a_command_reads_the_output_of_its_dependencies_from_files_and_variables() {
 
 #[test]
 fn a_task_without_dependencies_gets_no_inputs() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "alone", "env | grep ^QUEUE_INPUT > seen; true"]);
     // The worker itself was started by a command with inputs.
     let worker = sandbox
@@ -78,7 +80,7 @@ fn a_task_without_dependencies_gets_no_inputs() {
 
 #[test]
 fn the_inputs_of_a_killed_worker_are_removed_when_its_task_returns() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "first", "echo one"]);
     let command = r#"
         test -e began && exit 0
@@ -99,7 +101,7 @@ fn the_inputs_of_a_killed_worker_are_removed_when_its_task_returns() {
 
 #[test]
 fn another_worker_removes_the_inputs_of_a_killed_one() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "first", "true"]);
     let command = "touch began; sleep 1000";
     sandbox.ok(&["enqueue", "second", command, "--after", "1"]);
@@ -120,7 +122,7 @@ fn another_worker_removes_the_inputs_of_a_killed_one() {
 
 #[test]
 fn a_command_near_the_system_limit_starts_with_files_only() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     for _ in 0..8 {
         sandbox.ok(&["enqueue", "some", "head -c 4000 /dev/zero | tr '\\0' x"]);
     }
@@ -155,7 +157,7 @@ fn a_command_near_the_system_limit_starts_with_files_only() {
 /// Of an output of more than 128 KiB a dependent was given only the beginning and the end.
 #[test]
 fn a_dependent_reads_a_long_output_whole() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "long", "seq 1 400000; echo done >&2"]);
     sandbox.ok(&["enqueue", "short", "echo short"]);
     let command = "cd $QUEUE_INPUTS; seq 1 400000 | cmp - 1.out; cat 1.err 2.out; \
@@ -169,7 +171,7 @@ fn a_dependent_reads_a_long_output_whole() {
 /// If there was no space for the inputs of a task, the task failed.
 #[test]
 fn a_full_disk_for_inputs_fails_no_task() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "first", "echo first"]);
     sandbox.ok(&["worker", "--drain"]);
     let command = "printf '%s %s' \"$QUEUE_INPUT_1\" \"$QUEUE_ATTEMPT\" > ran";

@@ -7,9 +7,11 @@ use rustix::process::{Resource, Signal};
 
 use queue_testing::command_line::program::{Process, Running, Sandbox, until};
 
+use crate::sandbox;
+
 #[test]
 fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_reports_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     // Each run looks for earlier runs. A killed one stays a zombie while its parent, the worker, is
     // stopped.
     let command = r"for pid in $(cat starts); do
@@ -45,7 +47,7 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_reports_it() {
 
 #[test]
 fn the_settle_of_a_worker_stopped_beyond_its_lease_is_refused() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let command = "echo $$ >> starts; ! test -e second || exit 0
         while ! test -e go; do sleep 0.02; done; exit 7";
     sandbox.ok(&["enqueue", "once", command, "--max-attempts", "1"]);
@@ -87,7 +89,7 @@ fn boot_now() -> i64 {
 /// them up, and they ran again. Now a lease runs out only while other workers could write.
 #[test]
 fn a_file_locked_for_several_leases_costs_no_claim() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let command = "echo run >> runs; while ! test -e go; do sleep 0.02; done";
     sandbox.ok(&["enqueue", "long", command]);
     let worker = ["worker", "1", "--lease", "1s"];
@@ -121,7 +123,7 @@ fn a_file_locked_for_several_leases_costs_no_claim() {
 
 #[test]
 fn a_worker_that_alone_cannot_write_loses_its_claim_and_no_task_runs_twice_at_once() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let command = "echo $$ >> starts; while ! test -e go; do sleep 0.02; done";
     sandbox.ok(&["enqueue", "long", command]);
     let worker = ["worker", "1", "--lease", "1s", "--drain"];
@@ -188,7 +190,7 @@ const HOOKS: usize = 200;
 
 #[test]
 fn a_worker_whose_hooks_take_longer_than_the_lease_loses_no_claim() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&[
         "enqueue",
         "long",
@@ -232,7 +234,7 @@ fn a_worker_whose_hooks_take_longer_than_the_lease_loses_no_claim() {
 
 #[test]
 fn a_small_batch_does_not_leave_slots_empty() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     for (own, other) in [("a", "b"), ("b", "a")] {
         let command = format!("touch {own}; while ! test -e {other}; do sleep 0.02; done");
         sandbox.ok(&["enqueue", own, &command]);
@@ -247,7 +249,7 @@ fn a_small_batch_does_not_leave_slots_empty() {
 
 #[test]
 fn a_background_worker_has_the_requested_batch_size_and_lease() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let refused = sandbox.run(&["worker", "--background", "--lease", "2d"]);
     assert_eq!(refused.code(), 2);
     assert!(refused.stderr().contains("one day"), "{}", refused.stderr());
@@ -263,7 +265,7 @@ fn a_background_worker_has_the_requested_batch_size_and_lease() {
 
 #[test]
 fn an_installed_service_has_the_requested_batch_size_and_lease() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let installed = sandbox
         .command(&["systemd", "install", "2", "--lease", "5m"])
         .env("XDG_CONFIG_HOME", sandbox.path("config"))

@@ -17,4 +17,16 @@ mod spawn;
 #[cfg(test)]
 mod workflows;
 
+#[cfg(test)]
+use queue_testing::command_line::{UnderTest, program::Sandbox};
+
+/// A sandbox for a test of this package.
+#[cfg(test)]
+fn sandbox() -> Sandbox {
+    Sandbox::of(UnderTest {
+        path: env!("CARGO_BIN_EXE_workflow-queue"),
+        is_full: true,
+    })
+}
+
 queue_testing::command_line_tests!(env!("CARGO_BIN_EXE_workflow-queue"), true);

@@ -4,9 +4,11 @@ use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, handler_queue_
 
 use queue_testing::command_line::program::Sandbox;
 
+use crate::sandbox;
+
 /// A sandbox whose database is a file of fast-queue, with one task.
 fn fast_sandbox() -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let options = OpenOptions::new(Durability::Fast).unwrap();
     let database = Database::open(&sandbox.path("queue.db"), options, &[CORE]).unwrap();
     database

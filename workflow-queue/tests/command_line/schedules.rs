@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use queue_testing::command_line::program::{Running, Sandbox, until};
 use serde_json::Value;
 
+use crate::sandbox;
+
 /// Adds a schedule of every second whose times are all caught up.
 fn tick(sandbox: &Sandbox) {
     let command = "echo $QUEUE_SLOT >> ticks";
@@ -53,7 +55,7 @@ fn killed(mut worker: Running) {
 
 #[test]
 fn a_worker_fires_idle_and_with_all_slots_busy() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     tick(&sandbox);
     assert_eq!(fired(&sandbox), 0);
     let worker = sandbox.start(&["worker", "1"]);
@@ -83,7 +85,7 @@ fn a_worker_fires_idle_and_with_all_slots_busy() {
 
 #[test]
 fn a_worker_killed_around_its_firings_loses_none_and_doubles_none() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     tick(&sandbox);
     for round in 0..6 {
         let before = fired(&sandbox);
@@ -103,7 +105,7 @@ fn a_worker_killed_around_its_firings_loses_none_and_doubles_none() {
 
 #[test]
 fn a_file_with_schedules_and_no_worker_says_so() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let done = sandbox.run(&["schedule", "add", "nightly", "@daily", "true"]);
     assert!(
         done.stderr()
@@ -132,7 +134,7 @@ fn a_file_with_schedules_and_no_worker_says_so() {
 
 #[test]
 fn a_schedule_set_aside_is_named_with_the_reason_and_the_cure() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&[
         "schedule",
         "add",
@@ -176,7 +178,7 @@ fn a_schedule_set_aside_is_named_with_the_reason_and_the_cure() {
 
 #[test]
 fn a_crontab_of_ten_thousand_lines_is_imported_once() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let line = |n| format!("{}\t{} * * *\tjob {n}\r\n", n % 60, n / 60 % 24);
     let jobs: Vec<String> = (0..9_998).map(line).collect();
     let settings = "\u{feff}MAILTO=\"\"\r\nPATH=/usr/bin:/bin\r\n";

@@ -1,6 +1,6 @@
 //! Commands that add tasks to their own workflow.
 
-use queue_testing::command_line::program::Sandbox;
+use crate::sandbox;
 
 /// A line of shell that calls the program.
 fn call(words: &str) -> String {
@@ -12,7 +12,7 @@ fn call(words: &str) -> String {
 
 #[test]
 fn a_command_adds_tasks_in_front_of_its_dependents() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let split = call("enqueue one 'echo 1' --spawn --before dependents")
         + &call("enqueue two 'echo 2' --spawn --before dependents --queue other");
     sandbox.ok(&["enqueue", "split", &split]);
@@ -49,7 +49,7 @@ fn a_command_adds_tasks_in_front_of_its_dependents() {
 
 #[test]
 fn many_lines_are_added_at_once_with_edges_of_their_own() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.write(
         "lines",
         r#"{"name":"a","command":"echo a >> order"}
@@ -68,7 +68,7 @@ fn many_lines_are_added_at_once_with_edges_of_their_own() {
 
 #[test]
 fn spawn_outside_a_task_is_refused() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "one", "true"]);
     let done = sandbox.run(&["enqueue", "two", "true", "--spawn"]);
     assert_eq!(done.code(), 2);
@@ -83,7 +83,7 @@ fn spawn_outside_a_task_is_refused() {
 
 #[test]
 fn a_task_whose_claim_is_lost_adds_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "one", "true"]);
     let spawn = |database: &str, words: &[&str]| {
         let mut command =

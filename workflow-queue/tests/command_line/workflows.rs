@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use queue_testing::command_line::program::{Done, Sandbox};
 
+use crate::sandbox;
+
 /// Enqueues lines of JSON.
 fn submit(sandbox: &Sandbox, lines: &str) -> Done {
     sandbox.write("lines", lines);
@@ -85,7 +87,7 @@ const WRONG: &[(&[&str], &str)] = &[
 
 #[test]
 fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "one", "true"]);
     for (words, sentence) in WRONG {
         let done = sandbox.run(words);
@@ -184,7 +186,7 @@ const WRONG_LINES: &[(&str, i32, &str)] = &[
 
 #[test]
 fn one_wrong_line_rejects_all_others() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "one", "true"]);
     let good: String = (0..1000).fold(String::new(), |mut text, number| {
         let _ = writeln!(
@@ -214,7 +216,7 @@ fn one_wrong_line_rejects_all_others() {
 /// to wait for.
 #[test]
 fn a_name_of_digits_means_the_line_of_that_name() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "unrelated", "true"]);
     let lines = r#"# numbered steps
 
@@ -241,7 +243,7 @@ fn a_name_of_digits_means_the_line_of_that_name() {
 /// The error about an edge in front of a stored task named ids that were rolled back.
 #[test]
 fn an_edge_before_a_stored_task_is_refused_by_line_number() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "stored", "true"]);
     let done = submit(
         &sandbox,
@@ -255,7 +257,7 @@ fn an_edge_before_a_stored_task_is_refused_by_line_number() {
 
 #[test]
 fn a_cycle_is_refused_and_its_edges_are_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let lines = r#"{"name":"a","command":"true","after":["c"]}
 {"name":"b","command":"true","after":["a:any"]}
 {"name":"c","command":"true","after":["b"]}
@@ -269,7 +271,7 @@ fn a_cycle_is_refused_and_its_edges_are_named() {
 
 #[test]
 fn a_wide_fan_is_one_transaction_and_its_tree_is_truncated() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let mut lines = "{\"name\":\"root\",\"command\":\"true\"}\n".to_owned();
     for _ in 0..20_000 {
         lines.push_str("{\"command\":\"true\",\"after\":[\"root\"]}\n");
@@ -285,7 +287,7 @@ fn a_wide_fan_is_one_transaction_and_its_tree_is_truncated() {
 
 #[test]
 fn a_pruned_task_cannot_be_depended_on() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "one", "true"]);
     sandbox.ok(&["enqueue", "two", "true"]);
     sandbox.ok(&["worker", "--drain"]);
@@ -301,7 +303,7 @@ fn a_pruned_task_cannot_be_depended_on() {
 
 #[test]
 fn a_delay_in_the_original_form_is_seconds_with_fractions() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     assert_eq!(
         sandbox.ok(&["enqueue", "soon", "true", "-5", "0.5"]),
         "Enqueued task 1\n"
@@ -317,7 +319,7 @@ fn a_delay_in_the_original_form_is_seconds_with_fractions() {
 
 #[test]
 fn a_task_that_starts_too_late_or_takes_too_long_fails_with_that_reason() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "late", "true", "--start-within", "1ms"]);
     sandbox.ok(&["enqueue", "long", "sleep 1000", "--finish-within", "300ms"]);
     assert_eq!(
@@ -332,7 +334,7 @@ fn a_task_that_starts_too_late_or_takes_too_long_fails_with_that_reason() {
 
 #[test]
 fn control_sequences_never_reach_a_terminal() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let evil = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
     let rate = "5/s";
     let runs: &[&[&str]] = &[
@@ -372,7 +374,7 @@ fn control_sequences_never_reach_a_terminal() {
 
 #[test]
 fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "other", "true"]);
     for _ in 0..2 {
         let tree = sandbox.json(&["test", "--run"]);
@@ -393,7 +395,7 @@ fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
 
 #[test]
 fn a_retry_of_all_re_opens_skipped_tasks_in_any_order_of_ids() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     // More tasks than one step handles, each in front of its dependency.
     let mut lines = String::new();
     for number in 0..1200 {
@@ -419,7 +421,7 @@ fn a_retry_of_all_re_opens_skipped_tasks_in_any_order_of_ids() {
 
 #[test]
 fn the_scope_of_keys_can_be_set_for_all_lines() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.write("lines", "true\n{\"command\":\"true\",\"key\":\"k\"}\n");
     let mut command = sandbox.command(&["enqueue", "--stdin", "--key-scope", "unfinished"]);
     command.stdin(std::fs::File::open(sandbox.path("lines")).unwrap());
@@ -431,7 +433,7 @@ fn the_scope_of_keys_can_be_set_for_all_lines() {
 /// Of more than a hundred dependencies, a hundred were named as if there were no others.
 #[test]
 fn many_dependencies_are_named_in_part_and_the_rest_is_counted() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.enqueue(&"true\n".repeat(103));
     sandbox.ok(&["enqueue", "join", "true", "--after", "1-103"]);
     let text = sandbox.ok(&["why", "104"]);
@@ -448,7 +450,7 @@ fn many_dependencies_are_named_in_part_and_the_rest_is_counted() {
 
 #[test]
 fn a_limit_or_promotion_stands_even_if_it_cannot_be_printed() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     sandbox.ok(&["enqueue", "a", "true"]);
     for (words, said) in [
         (

@@ -61,14 +61,14 @@ pub struct Sandbox {
     folder: tempfile::TempDir,
 }
 
-impl Default for Sandbox {
-    fn default() -> Self {
+impl Sandbox {
+    /// A sandbox of a test that is not among the cases: it names its program itself.
+    pub fn of(program: UnderTest) -> Self {
+        under_test(program);
         Self::new()
     }
-}
 
-impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
