@@ -35,8 +35,14 @@ impl After {
 /// # Errors
 /// A sentence about a word that is not a condition.
 pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
-    if select::is_named(text) {
-        return Ok(with_condition(text));
+    if names_a_task(text) {
+        let (front, condition) = with_condition(text);
+        // The task of `name:any` is called `any`.
+        return Ok(if names_a_task(front) {
+            (front, condition)
+        } else {
+            (text, Condition::Success)
+        });
     }
     match text.split_once(':') {
         None => Ok((text, Condition::Success)),
@@ -47,6 +53,11 @@ pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
             Ok((ids, condition))
         }
     }
+}
+
+/// True if a list of selectors has one by name or key, which contains a colon of its own.
+fn names_a_task(text: &str) -> bool {
+    text.split(',').any(|part| select::is_named(part.trim()))
 }
 
 /// An entry of a line's `after`: an id, or text.
@@ -192,6 +203,30 @@ mod tests {
         );
         assert_eq!(after.condition, Condition::Any);
         assert_eq!(After::parse("last").unwrap().condition, Condition::Success);
+        let named = |name: &str| Selector::Name(name.to_owned());
+        let seven = || Selector::One(TaskId(7));
+        let key = Selector::Key("nightly".to_owned());
+        for (text, tasks, condition) in [
+            (
+                "7,name:build",
+                vec![seven(), named("build")],
+                Condition::Success,
+            ),
+            (
+                "7,name:build:any",
+                vec![seven(), named("build")],
+                Condition::Any,
+            ),
+            (
+                "7, key:nightly:failure",
+                vec![seven(), key],
+                Condition::Failure,
+            ),
+            ("name:a,b:any", vec![named("a,b")], Condition::Any),
+            ("name:any", vec![named("any")], Condition::Success),
+        ] {
+            assert_eq!(After::parse(text), Ok(After { tasks, condition }), "{text}");
+        }
         for wrong in [
             "",
             ":any",
