@@ -20,7 +20,7 @@ use crate::queue::Queue;
 /// `<PROGRAM>_NO_CONFIG=1` ignore it.
 ///
 /// Common options stand at its top (db, output, color, durability), those of a verb in a table of
-/// its name:
+/// its name (`[worker.stop]` for `worker stop`):
 ///
 ///   color = "never"
 ///

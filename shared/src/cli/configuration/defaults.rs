@@ -1,5 +1,6 @@
 //! Defaults of options, read from TOML and checked against a command line.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use clap::error::ErrorKind;
@@ -18,7 +19,7 @@ const SYNONYMS: [&str; 2] = ["add-task", "enqueue"];
 /// A default of an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Setting {
-    /// The verb; none for a common option.
+    /// The words of the verb, such as `worker stop`; none for a common option.
     pub(in crate::cli) verb: Option<String>,
     /// The option's long name.
     pub(in crate::cli) option: String,
@@ -47,7 +48,7 @@ pub(super) fn parse(text: &str, command: &Command) -> Result<Vec<Setting>, Wrong
     let mut settings = Vec::new();
     for (key, value) in root.get_ref() {
         if let DeValue::Table(table) = value.get_ref() {
-            settings.extend(reader.verb(key.get_ref(), key.span(), table)?);
+            settings.extend(reader.verb((command, ""), key, table)?);
         } else {
             settings.push(reader.common(key.get_ref(), key.span(), value)?);
         }
@@ -80,19 +81,43 @@ pub(super) fn apply(settings: &[Setting], mut command: Command) -> Command {
             &[verb.as_str()]
         };
         for verb in verbs {
-            let Some(found) = command.find_subcommand(verb) else {
-                continue;
-            };
-            let Some(id) = option(found, &one.option).map(|arg| arg.get_id().clone()) else {
-                continue;
-            };
-            let values = one.values.clone();
-            command = command.mut_subcommand(verb, |verb| {
-                verb.mut_arg(id, |arg| with_default(arg, values))
-            });
+            let words: Vec<&str> = verb.split(' ').collect();
+            command = with_setting(command, &words, one);
         }
     }
     command
+}
+
+/// The command line whose verb of those words has that default.
+fn with_setting(command: Command, words: &[&str], setting: &Setting) -> Command {
+    let Some((first, rest)) = words.split_first() else {
+        let Some(id) = option(&command, &setting.option).map(|arg| arg.get_id().clone()) else {
+            return command;
+        };
+        let values = setting.values.clone();
+        return command.mut_arg(id, |arg| with_default(arg, values));
+    };
+    if command.find_subcommand(first).is_none() {
+        return command;
+    }
+    command.mut_subcommand(first, |verb| with_setting(verb, rest, setting))
+}
+
+/// The words of a verb below these that has the option.
+fn owner(command: &Command, words: &str, long: &str) -> Option<String> {
+    let mut verbs = command.get_subcommands();
+    let own = verbs.find(|verb| option(verb, long).is_some());
+    let own = own.map(|verb| joined(words, verb.get_name()));
+    own.or_else(|| {
+        let mut verbs = command.get_subcommands();
+        verbs.find_map(|verb| owner(verb, &joined(words, verb.get_name()), long))
+    })
+}
+
+/// The words of a verb, and one more.
+fn joined(words: &str, next: &str) -> String {
+    let separator = if words.is_empty() { "" } else { " " };
+    format!("{words}{separator}{next}")
 }
 
 /// The option with these values as its default, which its help then names in place of the usual one.
@@ -139,11 +164,10 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Setting, Wrong> {
         if !COMMON.contains(&key) {
-            let mut verbs = self.command.get_subcommands();
-            let sentence = match verbs.find(|verb| option(verb, key).is_some()) {
-                Some(verb) => format!(
-                    "{key} is an option of a verb; write it below [{}]",
-                    verb.get_name()
+            let sentence = match owner(self.command, "", key) {
+                Some(words) => format!(
+                    "{key} is an option of a verb; write it below {}",
+                    table_of(&words)
                 ),
                 None => format!(
                     "there is no common option {key}{}",
@@ -166,37 +190,40 @@ impl Reader<'_> {
         })
     }
 
-    /// The options of a verb.
+    /// The options of a verb of that name, and of the verbs below it. `above` has the command that the
+    /// verb belongs to, and its words.
     fn verb(
         &self,
-        name: &str,
-        part: Range<usize>,
+        (above, words): (&Command, &str),
+        key: &Spanned<Cow<'_, str>>,
         table: &DeTable<'_>,
     ) -> Result<Vec<Setting>, Wrong> {
-        let Some(verb) = self.command.find_subcommand(name) else {
-            let verbs = self.command.get_subcommands().map(Command::get_name);
-            let sentence = format!("there is no verb {name}{}", hint(name, verbs));
-            return Err(self.wrong(part, sentence));
+        let name = key.get_ref();
+        let Some(verb) = above.find_subcommand(name.as_ref()) else {
+            let verbs = above.get_subcommands().map(Command::get_name);
+            let hint = hint(name, verbs);
+            let sentence = format!("there is no verb {}{hint}", joined(words, name));
+            return Err(self.wrong(key.span(), sentence));
         };
         // Verbs with the same options share their settings.
         let own = if SYNONYMS.contains(&verb.get_name()) {
-            SYNONYMS[0]
+            SYNONYMS[0].to_owned()
         } else {
-            verb.get_name()
+            joined(words, verb.get_name())
         };
         let mut settings = Vec::new();
         for (key, value) in table {
-            let (long, part) = (key.get_ref(), key.span());
-            let Some(arg) = option(verb, long) else {
-                let sentence = if COMMON.contains(&&**long) {
-                    format!("{long} is an option of every verb; write it above all tables")
-                } else {
-                    let options = verb.get_arguments().filter_map(Arg::get_long);
-                    format!("{own} has no option {long}{}", hint(long, options))
-                };
-                return Err(self.wrong(part, sentence));
+            if let DeValue::Table(below) = value.get_ref()
+                && verb.has_subcommands()
+            {
+                settings.extend(self.verb((verb, &own), key, below)?);
+                continue;
+            }
+            let Some(arg) = option(verb, key.get_ref()) else {
+                let sentence = no_option(verb, &own, key.get_ref());
+                return Err(self.wrong(key.span(), sentence));
             };
-            settings.push(self.setting(own, verb, arg, value, part)?);
+            settings.push(self.setting(&own, verb, arg, value, key.span())?);
         }
         Ok(settings)
     }
@@ -296,6 +323,26 @@ impl Reader<'_> {
     }
 }
 
+/// Header of a verb's table.
+fn table_of(words: &str) -> String {
+    format!("[{}]", words.replace(' ', "."))
+}
+
+/// Sentence about an option that the verb of those words does not have.
+fn no_option(verb: &Command, words: &str, long: &str) -> String {
+    if COMMON.contains(&long) {
+        return format!("{long} is an option of every verb; write it above all tables");
+    }
+    if let Some(owner) = owner(verb, words, long) {
+        return format!(
+            "{long} is an option of {owner}; write it below {}",
+            table_of(&owner)
+        );
+    }
+    let options = verb.get_arguments().filter_map(Arg::get_long);
+    format!("{words} has no option {long}{}", hint(long, options))
+}
+
 /// A question about the name that may be meant.
 fn hint<'a, S: AsRef<str> + ?Sized + 'a>(
     name: &str,
@@ -308,126 +355,4 @@ fn hint<'a, S: AsRef<str> + ?Sized + 'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::{Arg, ArgAction, Command, value_parser};
-
-    use super::{Setting, apply, parse};
-
-    fn command() -> Command {
-        let attempts = Arg::new("max_attempts")
-            .long("max-attempts")
-            .value_parser(value_parser!(u32).range(1..))
-            .help("Attempts [default: 3]");
-        let add = Command::new("add-task")
-            .arg(Arg::new("command").required(true))
-            .arg(&attempts)
-            .arg(
-                Arg::new("merge")
-                    .long("merge-output")
-                    .action(ArgAction::SetTrue),
-            )
-            .arg(Arg::new("env").long("env").action(ArgAction::Append));
-        let enqueue = add.clone().name("enqueue");
-        Command::new("program")
-            .arg(Arg::new("db").long("db").global(true))
-            .arg(
-                Arg::new("color")
-                    .long("color")
-                    .value_parser(["auto", "never"]),
-            )
-            .subcommand(add.alias("add"))
-            .subcommand(enqueue)
-            .subcommand(Command::new("list"))
-    }
-
-    fn wrong(text: &str) -> String {
-        let wrong = parse(text, &command()).unwrap_err();
-        format!("{}: {}", wrong.line, wrong.sentence)
-    }
-
-    #[test]
-    fn settings_become_defaults_that_flags_replace() {
-        let text =
-            "color = 'never'\n[add]\nmax-attempts = 5\nmerge-output = true\nenv = ['A=1', 'B']";
-        let settings = parse(text, &command()).unwrap();
-        assert_eq!(
-            settings[1],
-            Setting {
-                verb: Some("add-task".to_owned()),
-                option: "max-attempts".to_owned(),
-                values: vec!["5".to_owned()],
-                line: 3,
-            }
-        );
-        for verb in ["add-task", "add", "enqueue"] {
-            let matches = apply(&settings, command()).get_matches_from(["program", verb, "x"]);
-            let (_, own) = matches.subcommand().unwrap();
-            assert_eq!(own.get_one::<u32>("max_attempts"), Some(&5));
-            assert!(own.get_flag("merge"));
-            let env: Vec<&String> = own.get_many("env").unwrap().collect();
-            assert_eq!(env, ["A=1", "B"]);
-        }
-        let words = ["program", "add", "x", "--max-attempts", "1", "--env", "C"];
-        let matches = apply(&settings, command()).get_matches_from(words);
-        let (_, own) = matches.subcommand().unwrap();
-        assert_eq!(own.get_one::<u32>("max_attempts"), Some(&1));
-        assert_eq!(own.get_many::<String>("env").unwrap().len(), 1);
-        let mut changed = apply(&settings, command());
-        let help = changed.find_subcommand_mut("add").unwrap().render_help();
-        assert!(help.to_string().contains("Attempts [default: 5]"), "{help}");
-    }
-
-    #[test]
-    fn what_is_unknown_or_has_a_wrong_value_is_named_with_its_line() {
-        for (text, expected) in [
-            (
-                "\n\ncolour = 'never'",
-                "3: there is no common option colour; did you mean color?",
-            ),
-            (
-                "max-attempts = 5",
-                "1: max-attempts is an option of a verb; write it below [add-task]",
-            ),
-            (
-                "[add-taks]\n",
-                "1: there is no verb add-taks; did you mean add-task?",
-            ),
-            (
-                "[add]\nmax-attempt = 5",
-                "2: add-task has no option max-attempt; did you mean max-attempts?",
-            ),
-            (
-                "[add]\ndb = '/x'",
-                "2: db is an option of every verb; write it above all tables",
-            ),
-            ("[add]\ncommand = 'x'", "2: add-task has no option command"),
-            (
-                "db = 'x.db'",
-                "1: db is a path from the root folder, beginning with /",
-            ),
-            (
-                "[add]\nmax-attempts = 0",
-                "2: invalid value '0' for '--max-attempts",
-            ),
-            (
-                "[add]\nmax-attempts = [1, 2]",
-                "2: a value is a string or a number",
-            ),
-            (
-                "[add]\nmerge-output = 1",
-                "2: merge-output is true or false",
-            ),
-            ("[add]\nenv = [['x']]", "2: a value is a string or a number"),
-            ("[add.x]\ny = 1", "1: add-task has no option x"),
-            (
-                "[enqueue]\nmerge-output = true\n[add]\nmerge-output = true",
-                "4: merge-output is set on line 2 already",
-            ),
-            ("color = 'red'", "1: invalid value 'red' for '--color"),
-            ("color", "1: "),
-        ] {
-            let sentence = wrong(text);
-            assert!(sentence.starts_with(expected), "{text}: {sentence}");
-        }
-    }
-}
+mod tests;
