@@ -6,7 +6,7 @@ use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Settlement};
 use queue_core::output::{Output, Stream};
-use queue_core::queue::{PruneRequest, Queue, Serves, WorkerInfo};
+use queue_core::queue::{Edit, PruneRequest, Queue, Serves, WorkerInfo};
 use queue_core::sqlite::Database;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
 use queue_core::workflow::{Condition, Edge};
@@ -176,6 +176,13 @@ impl Player {
             Common::Release => {
                 queue.release(&self.some_tasks())?;
             }
+            Common::Start => {
+                queue.start(&self.some_tasks())?;
+            }
+            Common::Edit => {
+                let edit = self.edit(queue.now().wall);
+                queue.edit(&self.some_tasks(), &edit)?;
+            }
             Common::Pause => {
                 let paused = self.lots.u8(0..3) == 0;
                 queue.set_paused(DEFAULT_QUEUE, paused)?;
@@ -283,6 +290,17 @@ impl Player {
             settlement
         });
         settlements.collect()
+    }
+
+    /// Values that any waiting task can have.
+    fn edit(&mut self, now: Timestamp) -> Edit {
+        let later = now.after(Duration::from_millis(self.lots.u64(1..500)));
+        Edit::new()
+            .priority(self.lots.i32(-3..4))
+            .run_at(self.lots.bool().then_some(later))
+            .max_attempts(1_000)
+            .max_crashes(1_000)
+            .env("EDITED", Some("1".to_owned()))
     }
 
     fn outcome(&mut self, now: Timestamp) -> Outcome {

@@ -31,6 +31,8 @@ pub enum Common {
     Reprioritize,
     Hold,
     Release,
+    Start,
+    Edit,
     Pause,
     Prune,
     Register,
@@ -62,7 +64,7 @@ impl Step {
 }
 
 /// Calls on fast-queue, frequent ones several times.
-const COMMON: [Step; 22] = [
+const COMMON: [Step; 24] = [
     Step::Both(Common::Enqueue),
     Step::Both(Common::Enqueue),
     Step::Both(Common::Enqueue),
@@ -79,6 +81,8 @@ const COMMON: [Step; 22] = [
     Step::Both(Common::Reprioritize),
     Step::Both(Common::Hold),
     Step::Both(Common::Release),
+    Step::Both(Common::Start),
+    Step::Both(Common::Edit),
     Step::Both(Common::Pause),
     Step::Both(Common::Prune),
     Step::Both(Common::Register),
