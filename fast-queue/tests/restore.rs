@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fast_queue::{
-    Ageing, Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue,
-    Serves, Settled, Settlement, State, TaskId, WorkerId,
+    Ageing, Change, Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions,
+    Outcome, Queue, Serves, Settled, Settlement, State, TaskId, WorkerId,
 };
 use queue_core::maintenance::{Restored, restore, salvage};
 use queue_core::sidecar::Registration;
@@ -204,6 +204,31 @@ fn the_ageing_of_a_queue_is_in_backups_and_salvaged_files() {
             .collect();
         assert_eq!(of_queues, [ageing, None]);
     }
+}
+
+#[test]
+fn a_held_task_is_salvaged_and_still_held() {
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
+    let held = add(&queue);
+    assert_eq!(queue.hold(&[held]).unwrap(), [Change::Done(State::Blocked)]);
+    let since = queue.get(held).unwrap().unwrap().held_at;
+    drop(queue);
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let open = |path: &Path, options| FastQueue::open_with(path, options);
+    let (from, to) = (sandbox.path("q.db"), sandbox.path("new.db"));
+    salvage(&from, &to, &options, open).unwrap();
+    let queue = FastQueue::open(to).unwrap();
+    let saved = queue.get(held).unwrap().unwrap();
+    assert_eq!((saved.state, saved.held_at), (State::Blocked, since));
+    assert!(since.is_some());
+    let request = ClaimRequest::new(WORKER, 1).commands(true);
+    assert_eq!(queue.claim(&request).unwrap().tasks, []);
+    assert_eq!(
+        queue.release(&[held]).unwrap(),
+        [Change::Done(State::Queued)]
+    );
+    assert_eq!(claim(&queue).task, held);
 }
 
 #[test]

@@ -296,3 +296,25 @@ pub fn the_hint_names_the_file_by_a_path_that_is_found() {
     let said = sandbox.ok(&["why", "1"]);
     assert!(said.contains(&goes_on), "{said}");
 }
+
+/// A line is found again by the text in the file, and not by the command that it was given since.
+pub fn an_edited_line_keeps_its_identity() {
+    let sandbox = Sandbox::new();
+    let first = "touch begun; until [ -e go ]; do sleep 0.02; done";
+    sandbox.write("tasks", format!("{first}\necho second >> marks\n"));
+    let mut run = sandbox.start(&["run", "tasks", "-j", "1"]);
+    until("the first line runs", || sandbox.path("begun").exists());
+    sandbox.ok(&["edit", "2", "--command", "echo edited >> marks"]);
+    sandbox.write("go", "");
+    assert_eq!(run.ended(), Some(0));
+    assert_eq!(
+        (marks(&sandbox, "edited"), marks(&sandbox, "second")),
+        (1, 0)
+    );
+    let again = sandbox.ok(&["run", "tasks"]);
+    assert!(again.contains("2 had ended before"), "{again}");
+    assert_eq!(
+        (marks(&sandbox, "edited"), marks(&sandbox, "second")),
+        (1, 0)
+    );
+}

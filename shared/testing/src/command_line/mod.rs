@@ -135,6 +135,7 @@ macro_rules! command_line_tests {
                 a_pipe_is_read_once_and_known_by_its_content
                 byte_order_mark_and_crlf_are_not_part_of_a_line
                 the_hint_names_the_file_by_a_path_that_is_found
+                an_edited_line_keeps_its_identity
             }
             shown_run {
                 the_output_of_ended_lines_is_shown_by_task
