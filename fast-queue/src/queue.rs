@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::queue::Change;
 use queue_core::sidecar::Sidecar;
+use queue_core::sqlite::verbs;
 use queue_core::sqlite::{CORE, Database, Due, Durability, OpenOptions};
 use queue_core::state::State;
+use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 use crate::guard::{Guard, Phase};
@@ -104,6 +107,30 @@ impl FastQueue {
         if tasks > 0 {
             self.database.coordination().wake(tasks);
         }
+    }
+
+    /// Lets waiting tasks wait for less, and wakes workers for those that can be claimed. `frees` returns
+    /// true if that changed the task.
+    pub(crate) fn free(
+        &self,
+        ids: &[TaskId],
+        frees: fn(&Connection, TaskId, Timestamp) -> Result<bool>,
+    ) -> Result<Vec<Change>> {
+        let (ids, now) = (ids.to_vec(), self.database.now().wall);
+        let changes = self.change(Phase::Accepting, move |connection| {
+            let free = |id: &TaskId| {
+                let is_freed = frees(connection, *id, now)?;
+                Ok(match verbs::state_of(connection, *id)? {
+                    None => Change::NotFound,
+                    Some((state, _)) if is_freed => Change::Done(state),
+                    Some((state, _)) if state.is_waiting() => Change::Already(state),
+                    Some((state, _)) => Change::Refused(state),
+                })
+            };
+            ids.iter().map(free).collect::<Result<Vec<_>>>()
+        })?;
+        self.released(&changes);
+        Ok(changes)
     }
 
     /// Looks for due tasks and wakes workers, as changes of waiting tasks require.
