@@ -23,6 +23,7 @@ mod rate;
 mod repair;
 mod rerun;
 mod retry;
+mod schedule_overlaps;
 mod schedules;
 mod sequences;
 mod size;
