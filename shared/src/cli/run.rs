@@ -8,6 +8,7 @@ mod progress;
 mod report;
 pub(super) mod rerun;
 mod shown;
+mod skips;
 mod source;
 
 pub use extra::Extra;
@@ -271,6 +272,7 @@ fn work<Q: Queue>(
         printer,
         queue,
     )?;
+    progress.count_skips(queue, &group.queue)?;
     let _suspend_guard = SuspendGuard::new(progress.print_thread())?;
     let result = worker.run(&mut progress);
     progress.finish();

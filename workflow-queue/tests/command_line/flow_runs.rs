@@ -1,6 +1,7 @@
 //! `run` of a file whose lines wait for each other.
 
-use queue_testing::command_line::program::{Done, Sandbox, until};
+use queue_testing::command_line::program::{Done, Sandbox, path, until};
+use queue_testing::skipped;
 use rustix::process::Signal;
 
 use crate::sandbox;
@@ -117,4 +118,42 @@ fn steps_that_name_no_line_or_wait_in_a_circle_are_refused() {
         assert_eq!(refused.code(), 2, "{}", refused.stderr());
         assert!(refused.stderr().contains(sentence), "{}", refused.stderr());
     }
+}
+
+/// The bar stood still at the lines that had run: those that were skipped seemed to be open until the
+/// end.
+#[test]
+fn the_bar_counts_lines_that_are_skipped() {
+    let sandbox = sandbox();
+    let waits = r#"{"name": "waits", "command": "until [ -e go ]; do sleep 0.02; done"}"#;
+    let others = r#"
+{"name": "fails", "command": "false"}
+{"name": "next", "command": "true", "after": ["fails"]}
+{"name": "last", "command": "true", "after": ["next"]}
+"#;
+    sandbox.write("flow.jsonl", format!("{waits}{others}"));
+    let line = format!("stty cols 80; exec {} run flow.jsonl -j 2", path());
+    let program = sandbox.command(&[]);
+    let mut script = std::process::Command::new("script");
+    script
+        .args(["-qfec", &line, "seen"])
+        .current_dir(sandbox.folder())
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "xterm-256color")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null());
+    let Ok(mut running) = script.spawn() else {
+        skipped("there is no `script` to make a terminal with");
+        return;
+    };
+    until("the bar counts both skipped lines", || {
+        sandbox.read("seen").contains("3/4")
+    });
+    sandbox.write("go", "");
+    assert_eq!(running.wait().unwrap().code(), Some(1));
 }

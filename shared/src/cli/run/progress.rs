@@ -14,6 +14,7 @@ use super::super::worker::LAST_LINES;
 use super::super::{Invocation, escape, moment, worker};
 use super::group::Verdict;
 use super::shown::{Show, Shown};
+use super::skips::Skips;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::queue::Queue;
@@ -27,6 +28,7 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     counts: Arc<Counts>,
     shown: Option<Shown>,
+    skips: Option<Skips>,
     invocation: Invocation,
     /// Tasks that need a person.
     pub(super) left: Vec<Obstacle>,
@@ -123,6 +125,7 @@ impl Progress {
             bar,
             counts,
             shown: None,
+            skips: None,
             invocation,
             left: Vec::new(),
         }
@@ -142,6 +145,23 @@ impl Progress {
         Ok(())
     }
 
+    /// Counts lines of the queue that are skipped because of the end of others, if a bar shows them.
+    ///
+    /// # Errors
+    /// As [`Skips::new`].
+    pub(super) fn count_skips<Q: Queue>(&mut self, queue: &Arc<Q>, lines: &str) -> Result<()> {
+        if self.bar.is_none() {
+            return Ok(());
+        }
+        let (counts, print_thread) = (Arc::clone(&self.counts), self.print_thread.clone());
+        let count = move |skipped| {
+            counts.ended.fetch_add(skipped, Ordering::Relaxed);
+            print_thread.redraw();
+        };
+        self.skips = Some(Skips::new(queue, lines, count)?);
+        Ok(())
+    }
+
     /// The thread that prints its lines.
     pub(super) fn print_thread(&self) -> &PrintThread {
         &self.print_thread
@@ -151,6 +171,9 @@ impl Progress {
     pub(super) fn finish(&mut self) {
         if let Some(shown) = &mut self.shown {
             shown.finish();
+        }
+        if let Some(skips) = &mut self.skips {
+            skips.finish();
         }
         if !self.print_thread.finish(LAST_LINES) {
             hurry();
@@ -178,6 +201,9 @@ impl Observer for Progress {
             } => {
                 if let (Some(shown), Some(state)) = (&self.shown, *state) {
                     shown.ended(claim.task, state);
+                }
+                if let (Some(skips), Some(true)) = (&self.skips, state.map(State::is_terminal)) {
+                    skips.ended(claim.task);
                 }
                 let order = Ordering::Relaxed;
                 let began = !matches!(outcome, Some(Outcome::NotStarted { .. }));
