@@ -176,11 +176,10 @@ mod tests {
     fn request(queues: &[(String, u32)], free: usize, limit: usize) -> ClaimRequest {
         let queue =
             |(name, reserved): &(String, u32)| ServedQueue::new(name.as_str()).reserving(*reserved);
-        ClaimRequest {
-            queues: ServedQueues::named(queues.iter().map(queue)),
-            free,
-            ..ClaimRequest::new(WorkerId(1), limit).commands(true)
-        }
+        ClaimRequest::new(WorkerId(1), limit)
+            .queues(ServedQueues::named(queues.iter().map(queue)))
+            .free(free)
+            .commands(true)
     }
 
     /// Takes tasks out of `waiting` by turns. Returns the queues in the order of the slots they

@@ -110,11 +110,7 @@ fn tasks<Q: Queue>(queue: &Q, verb: &str) -> Result<Vec<Task>> {
             .collect(),
         _ => Vec::new(),
     };
-    queue.list(&ListQuery {
-        states,
-        limit: MOST,
-        ..ListQuery::default()
-    })
+    queue.list(&ListQuery::new().states(states).limit(MOST))
 }
 
 /// The id of a task and its name.

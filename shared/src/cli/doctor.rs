@@ -147,11 +147,11 @@ fn invariants<Q: Queue>(queue: &Q) -> Result<Vec<Finding>> {
 
 /// Checks that every registered worker is alive and every running task has a living worker.
 fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
-    let running = queue.list(&ListQuery {
-        states: vec![State::Running],
-        limit: MOST_RUNNING,
-        ..ListQuery::default()
-    })?;
+    let running = queue.list(
+        &ListQuery::new()
+            .states([State::Running])
+            .limit(MOST_RUNNING),
+    )?;
     // Read afterwards, since a worker registers before it claims.
     let registered = queue.workers()?;
     let living = queue.live_workers()?;

@@ -105,11 +105,8 @@ impl Overview {
         let standing = Standing::read(queue)?;
         let now = queue.now().wall;
         let known = queue.workers()?;
-        let mut running = queue.list(&ListQuery {
-            states: vec![State::Running],
-            limit: LOOKED_AT,
-            ..ListQuery::default()
-        })?;
+        let mut running =
+            queue.list(&ListQuery::new().states([State::Running]).limit(LOOKED_AT))?;
         running.sort_by_key(|task| (task.started_at, task.id));
         running.truncate(MOST_RUNNING);
         let worker = |task: &Task| {

@@ -253,15 +253,14 @@ fn work<Q: Queue>(
     if let Some(warning) = trust::warning(&**queue.coordination()) {
         note(&warning);
     }
-    let options = WorkerOptions {
-        queues: group.queue.as_str().into(),
-        drain: true,
-        owns_process: true,
-        halt: arguments.halt,
-        trust_file: arguments.trust_file,
-        shell: arguments.shell.clone(),
-        ..WorkerOptions::new(worker::slots(arguments.slots)).commands(true)
-    };
+    let mut options = WorkerOptions::new(worker::slots(arguments.slots))
+        .commands(true)
+        .queues(group.queue.as_str())
+        .drain(true)
+        .trust_file(arguments.trust_file)
+        .shell(&arguments.shell)
+        .owns_process(true);
+    options.halt = arguments.halt;
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
     let printer = context.printer;

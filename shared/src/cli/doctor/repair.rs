@@ -82,11 +82,11 @@ fn of_worker(recovered: &Recovered) -> Finding {
 
 /// Returns the tasks claimed by programs that are no registered workers.
 fn recover_unregistered<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
-    let running = queue.list(&ListQuery {
-        states: vec![State::Running],
-        limit: MOST_RUNNING,
-        ..ListQuery::default()
-    })?;
+    let running = queue.list(
+        &ListQuery::new()
+            .states([State::Running])
+            .limit(MOST_RUNNING),
+    )?;
     // Read afterwards, since a worker registers before it claims.
     let registered: BTreeSet<WorkerId> = queue.workers()?.iter().map(|one| one.id).collect();
     let holders: BTreeSet<WorkerId> = running.iter().filter_map(|task| task.worker).collect();

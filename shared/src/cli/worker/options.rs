@@ -192,18 +192,18 @@ impl Arguments {
     pub(super) fn options<Q: Queue>(&self, extra: &impl Extra<Q>) -> WorkerOptions {
         let asked = self.slots.and_then(NonZeroU32::new);
         let slots = asked.or(extra.slots()).unwrap_or_else(|| slots(None));
-        WorkerOptions {
-            queues: self.served.queues(),
-            drain: self.drain,
-            trust_file: self.commands.trust_file,
-            grace: self.commands.grace,
-            output_grace: self.commands.output_grace,
-            shell: self.commands.shell.clone(),
-            folder: self.folder.clone(),
-            batch: extra.batch(),
-            owns_process: true,
-            ..WorkerOptions::new(slots).commands(true)
-        }
+        let mut options = WorkerOptions::new(slots)
+            .commands(true)
+            .queues(self.served.queues())
+            .drain(self.drain)
+            .trust_file(self.commands.trust_file)
+            .grace(self.commands.grace)
+            .output_grace(self.commands.output_grace)
+            .shell(&self.commands.shell)
+            .owns_process(true);
+        options.folder.clone_from(&self.folder);
+        options.batch = extra.batch();
+        options
     }
 }
 

@@ -45,14 +45,7 @@ pub fn next_waiting(connection: &Connection, state: State, limit: usize) -> Resu
         | State::Succeeded
         | State::Failed
         | State::Cancelled
-        | State::Skipped => list(
-            connection,
-            &ListQuery {
-                states: vec![state],
-                limit,
-                ..ListQuery::default()
-            },
-        ),
+        | State::Skipped => list(connection, &ListQuery::new().states([state]).limit(limit)),
     }
 }
 
