@@ -70,6 +70,7 @@ enum Child {
     Memory(compare::MemoryArgs),
     Cycle(suite::CycleArgs),
     Drive(peers::DriveArgs),
+    Sleepers(suite::SleepersArgs),
     Stamp(suite::StampArgs),
 }
 
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         Verb::Report(args) => report::run(args),
         Verb::Child(Child::Cycle(args)) => suite::run_cycle(args),
         Verb::Child(Child::Drive(args)) => peers::run_drive(args),
+        Verb::Child(Child::Sleepers(args)) => suite::run_sleepers(args),
         Verb::Child(Child::Stamp(args)) => suite::run_stamp(args),
         Verb::Child(Child::Memory(args)) => compare::run_memory(args),
     };

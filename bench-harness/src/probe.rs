@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count};
@@ -75,6 +78,12 @@ fn status_kilobytes(pid: u32, field: &str) -> Option<usize> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// Processor time of this process in seconds, with that of threads that have ended.
+pub(crate) fn own_processor_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).map_or(0.0, |time| time.as_secs_f64())
+}
+
 /// Processor time of a process and its threads in seconds.
 pub(crate) fn processor_seconds(pid: u32) -> Option<f64> {
     let mut nanos = 0.0;
@@ -88,7 +97,10 @@ pub(crate) fn processor_seconds(pid: u32) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{disk, own_peak_megabytes, processor_seconds, resident_megabytes, spawns};
+    use super::{
+        disk, own_peak_megabytes, own_processor_seconds, processor_seconds, resident_megabytes,
+        spawns,
+    };
 
     #[test]
     fn the_disk_probe_cleans_up_after_itself() {
@@ -104,6 +116,7 @@ mod tests {
         assert!(resident_megabytes(me).unwrap() > 0.1);
         assert!(own_peak_megabytes() > 0.1);
         assert!(processor_seconds(me).unwrap() >= 0.0);
+        assert!(own_processor_seconds() > 0.0);
         assert!(resident_megabytes(u32::MAX).is_none());
     }
 

@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::findings::Findings;
 use super::{
-    bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, single,
-    threads, wakeup,
+    bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, schedules,
+    single, sleepers, threads, wakeup,
 };
 use crate::Result;
 use crate::report::Figure;
@@ -118,6 +118,19 @@ pub(super) const GROUPS: &[Group] = &[
         what: "in-process handlers that do nothing, at 64 and 256 slots",
         fast: Some(handlers::measure::<Fast>),
         workflow: None,
+        charts: None,
+    },
+    both(
+        "sleepers",
+        "async handlers that sleep, 10,000 at once",
+        sleepers::measure::<Fast>,
+        sleepers::measure::<Workflow>,
+    ),
+    Group {
+        name: "schedules",
+        what: "schedules from due to started, and beside other work",
+        fast: None,
+        workflow: Some(schedules::measure),
         charts: None,
     },
     both(

@@ -84,7 +84,8 @@ fn number_of(context: &Context) -> usize {
     context.either(10_000, 100_000)
 }
 
-struct Silent;
+/// Observer that does nothing.
+pub(super) struct Silent;
 
 impl Observer for Silent {
     fn on(&mut self, _: &WorkerEvent) {}

@@ -13,11 +13,21 @@ use crate::report::{Bar, Figure};
 use crate::systems::Engine;
 use crate::{Result, probe};
 
-/// Judged over several windows, because other work on the machine could distort a single one.
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
-    let worker = Worker::start::<E>(&queue, 2)?;
+    let figure = of_worker::<E>(context, &queue, "processor time of an idle worker")?;
+    Ok(vec![figure])
+}
+
+/// Processor time of a worker on a file in which nothing is to be done. Judged over several windows,
+/// because other work on the machine could distort a single one.
+pub(super) fn of_worker<E: Engine>(
+    context: &Context,
+    queue: &E::Queue,
+    name: &str,
+) -> Result<Figure> {
+    let worker = Worker::start::<E>(queue, 2)?;
     let bare = Sleeper::start()?;
     // Waits until both are idle.
     pause(Duration::from_secs(1));
@@ -33,21 +43,14 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
         idle.push((used(worker.pid())? - worker_before) * percent);
         asleep.push((used(bare.pid())? - bare_before) * percent);
     }
-    let figure = Figure::ratio(
-        "processor time of an idle worker",
-        Spread::of(&idle),
-        "%",
-        Bar::AtMost(0.2),
+    let figure = Figure::ratio(name, Spread::of(&idle), "%", Bar::AtMost(0.2));
+    let figure = figure.probe(
+        "a bare process that wakes once a second",
+        Spread::of(&asleep).median,
     );
-    let figure = figure
-        .probe(
-            "a bare process that wakes once a second",
-            Spread::of(&asleep).median,
-        )
-        .beside(format!(
-            "{windows} windows of {} s; {}",
-            window.as_secs(),
-            leases(&queue)
-        ));
-    Ok(vec![figure])
+    Ok(figure.beside(format!(
+        "{windows} windows of {} s; {}",
+        window.as_secs(),
+        leases(queue)
+    )))
 }

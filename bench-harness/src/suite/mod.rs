@@ -24,7 +24,9 @@ mod memory;
 mod process;
 mod processes;
 mod progress;
+mod schedules;
 mod single;
+mod sleepers;
 mod stamp;
 mod threads;
 mod wakeup;
@@ -46,6 +48,7 @@ use progress::Progress;
 
 pub(crate) use process::verb;
 pub(crate) use processes::{CycleArgs, run_cycle};
+pub(crate) use sleepers::{SleepersArgs, run_sleepers};
 pub(crate) use stamp::{StampArgs, run_stamp};
 
 /// Arguments of `suite`.

@@ -35,6 +35,8 @@ enum How {
         engine: EngineName,
         #[arg(long)]
         db: PathBuf,
+        #[arg(long, default_value_t = NonZeroU32::MIN)]
+        slots: NonZeroU32,
     },
     /// A bare connection: waits for a datagram, claims a task, prints the time when it has read it
     Bare {
@@ -59,9 +61,11 @@ pub(super) struct Sleeper {
 }
 
 impl Sleeper {
-    /// A worker of an engine on its file.
-    pub(super) fn worker(engine: EngineName, db: &Path) -> Result<Self> {
-        Self::spawn(&["worker", "--engine", engine.as_str()], &[("--db", db)])
+    /// A worker of an engine on its file, for tasks of the handler `stamp`.
+    pub(super) fn worker(engine: EngineName, db: &Path, slots: NonZeroU32) -> Result<Self> {
+        let (engine, slots) = (engine.as_str(), slots.to_string());
+        let how = ["worker", "--engine", engine, "--slots", &slots];
+        Self::spawn(&how, &[("--db", db)])
     }
 
     /// A bare connection to a file, once it listens at `socket`.
@@ -148,9 +152,9 @@ impl KeptAwake {
 /// ends.
 pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
     match &args.how {
-        How::Worker { engine, db } => match engine {
-            EngineName::Fast => work::<Fast>(db)?,
-            EngineName::Workflow => work::<Workflow>(db)?,
+        How::Worker { engine, db, slots } => match engine {
+            EngineName::Fast => work::<Fast>(db, *slots)?,
+            EngineName::Workflow => work::<Workflow>(db, *slots)?,
         },
         How::Bare { db, socket } => claim_after_datagram(db, socket)?,
         How::Sleep => sleep()?,
@@ -159,10 +163,10 @@ pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-fn work<E: Engine>(path: &Path) -> Result<()> {
+fn work<E: Engine>(path: &Path, slots: NonZeroU32) -> Result<()> {
     let queue = E::open(path, Durability::Fast)?;
     let handlers = Handlers::new().register("stamp", |_| Ok(Done::Succeeded));
-    let options = WorkerOptions::new(NonZeroU32::MIN).handlers(handlers);
+    let options = WorkerOptions::new(slots).handlers(handlers);
     LibraryWorker::new(Arc::new(queue), options)?.run(&mut Stamps)?;
     Ok(())
 }
@@ -239,6 +243,15 @@ fn stamp() -> Result<()> {
 
 /// A monotonic clock that all processes of a machine share.
 pub(super) fn monotonic_nanos() -> i64 {
-    let time = clock_gettime(ClockId::Monotonic);
+    nanos(ClockId::Monotonic)
+}
+
+/// Wall time of a reading of [`monotonic_nanos`], if no one has set the clock since.
+pub(super) fn wall_nanos(stamp: i64) -> i64 {
+    nanos(ClockId::Realtime) - monotonic_nanos() + stamp
+}
+
+fn nanos(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }

@@ -1,5 +1,6 @@
 //! Wakeup of an idle worker in another process.
 
+use std::num::NonZeroU32;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -42,7 +43,8 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
 fn reach<E: Engine>(context: &Context, name: &str) -> Result<Figure> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
-    let mut worker = Sleeper::worker(E::NAME, queue.coordination().location().path())?;
+    let path = queue.coordination().location().path();
+    let mut worker = Sleeper::worker(E::NAME, path, NonZeroU32::MIN)?;
     let push = || -> Result<()> {
         queue.enqueue(vec![NewTask::handler("stamp", [])])?;
         Ok(())

@@ -19,9 +19,13 @@ pub(crate) struct Library<E: Engine> {
 impl<E: Engine> Library<E> {
     /// Opens the file, creating it if it is missing.
     pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self> {
-        let queue = E::open(path, durability)?;
+        Ok(Self::of(E::open(path, durability)?))
+    }
+
+    /// The engine with this open file.
+    pub(crate) fn of(queue: E::Queue) -> Self {
         let worker = WorkerId::from_bits(queue.random());
-        Ok(Self { queue, worker })
+        Self { queue, worker }
     }
 }
 
