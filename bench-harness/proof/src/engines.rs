@@ -114,7 +114,7 @@ pub(crate) fn run_errors(args: &Errors) -> Result<Figure> {
     ))
 }
 
-pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
+pub(crate) fn run_sim(args: &Sim) -> Result<Vec<Figure>> {
     let size = args.steps.zip(args.tasks);
     let size = size.map(|(steps, tasks)| sim::Size { steps, tasks });
     let options = sim::Options {
@@ -127,32 +127,62 @@ pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
         Some(seed) => single(sim::one(seed, &options)),
         None => sim::run(args.seeds.from, &options, &budget)?,
     };
-    let (tally, injected) = (&outcome.tally, outcome.tally.injected);
-    let details = [
+    tell_sim(&outcome.violations, &options);
+    let details = details_of_sim(&outcome.tally);
+    let what = "simulated hours with work";
+    let hours = figure(what, args.seeds, &budget, commit, &outcome, &details);
+    let firings = outcome.tally.firings;
+    let of_schedules = outcome.violations.iter();
+    let of_schedules = of_schedules.filter(|one| one.what.starts_with(sim::OF_SCHEDULES));
+    let slots = Figure {
+        what: "slots of simulated schedules that fired, none lost and none twice".to_owned(),
+        count: firings.fired,
+        violations: of_schedules.count() as u64,
+        details: BTreeMap::from([
+            (
+                "ranges of slots recorded as skipped".to_owned(),
+                firings.skipped,
+            ),
+            (
+                "firings taken by a power cut at fast".to_owned(),
+                firings.lost,
+            ),
+        ]),
+        ..hours.clone()
+    };
+    Ok(vec![hours, slots])
+}
+
+fn details_of_sim(tally: &sim::Tally) -> [(&'static str, u64); 14] {
+    let (counts, injected) = (tally.counts, tally.injected);
+    [
         (
             "hours skipped because nothing was open",
             tally.idle_ms / 3_600_000,
         ),
         ("minutes with work", tally.worked_ms / 60_000),
-        ("tasks", tally.counts.tasks),
-        ("executions", tally.counts.starts),
-        ("workers killed", tally.counts.kills),
-        ("claims expired", tally.counts.expired),
-        ("recoveries", tally.counts.recoveries),
-        ("turns", tally.counts.turns),
-        ("files verified", tally.counts.verified),
+        ("tasks", counts.tasks),
+        ("executions", counts.starts),
+        ("workers killed", counts.kills),
+        ("claims expired", counts.expired),
+        ("recoveries", counts.recoveries),
+        ("turns", counts.turns),
+        ("files verified", counts.verified),
         ("power cuts", injected.power),
         ("processes killed between system calls", injected.killed),
         ("I/O errors armed", injected.errors),
         ("full disks", injected.full),
         ("checkpoints", injected.checkpoints),
-    ];
-    let mut shortened = size;
-    for Violation { seed, what } in &outcome.violations {
-        // Only the first violation's run is shrunk.
+    ]
+}
+
+/// Prints the command that reproduces each violation; the run of the first is shortened.
+fn tell_sim(violations: &[Violation], options: &sim::Options) {
+    let mut shortened = options.size;
+    for Violation { seed, what } in violations {
         let size = match shortened {
-            Some(_) => size,
-            None => sim::shrink(*seed, &options),
+            Some(_) => options.size,
+            None => sim::shrink(*seed, options),
         };
         shortened = shortened.or(size);
         let size = size.map_or_else(String::new, |size| {
@@ -160,10 +190,6 @@ pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
         });
         say(&format!("prove sim --seed {seed}{size}: {what}"));
     }
-    let what = "simulated hours with work";
-    Ok(figure(
-        what, args.seeds, &budget, commit, &outcome, &details,
-    ))
 }
 
 fn single<T>((tally, violations): (T, Vec<Violation>)) -> Outcome<T> {

@@ -226,7 +226,7 @@ fn main() -> ExitCode {
     let figures = match &arguments.verb {
         Verb::Cuts(args) => engines::run_cuts(args).map(|figure| vec![figure]),
         Verb::Errors(args) => engines::run_errors(args).map(|figure| vec![figure]),
-        Verb::Sim(args) => engines::run_sim(args).map(|figure| vec![figure]),
+        Verb::Sim(args) => engines::run_sim(args),
         Verb::Kills(args) => run_kills(args),
         Verb::Syscalls(args) => run_syscalls(args),
         Verb::Zombies(args) => zombies::run(args.count).map(report_faults),

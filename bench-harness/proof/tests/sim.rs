@@ -1,6 +1,6 @@
 //! Whole systems, in short form.
 
-use queue_proof::sim::{Options, Size, Tally, one, shrink, simulate};
+use queue_proof::sim::{Mistake, OF_SCHEDULES, Options, Size, Tally, one, shrink, simulate};
 use queue_testing::simulation::Plant;
 
 #[test]
@@ -11,8 +11,11 @@ fn no_fault_loses_a_task_runs_it_twice_or_blocks_it() {
         assert_eq!(violations, [], "prove sim --seed {seed}");
         total += tally;
     }
-    let (counts, injected) = (total.counts, total.injected);
+    let (counts, firings, injected) = (total.counts, total.firings, total.injected);
     let seen = [
+        firings.fired,
+        firings.lost,
+        firings.skipped,
         counts.kills,
         counts.orphans,
         counts.recoveries,
@@ -53,6 +56,23 @@ fn every_planted_mistake_is_found() {
     let missed = |options: &Options| (0..500).all(|seed| one(seed, options).1.is_empty());
     let all = mistakes.map(planted).into_iter().chain([lying]);
     assert_eq!(all.filter(missed).collect::<Vec<_>>(), []);
+}
+
+/// Each by the promise about slots, and not by another check that stumbles over it.
+#[test]
+fn every_planted_mistake_in_schedules_is_found() {
+    for mistake in Mistake::ALL {
+        let options = Options {
+            mistake: Some(mistake),
+            ..Options::default()
+        };
+        let finds = |seed| {
+            let (_, violations) = one(seed, &options);
+            let first = violations.first();
+            first.is_some_and(|first| first.what.starts_with(OF_SCHEDULES))
+        };
+        assert!((0..200).any(finds), "{mistake:?} was not found");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Random operations that only workflow-queue has, and the checks at every claim.
+//! Random operations on workflows and limits, and the checks at every claim.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -203,10 +203,6 @@ impl Extension<WorkflowQueue> for Flows {
     fn begin(&self, context: &Context<'_>) {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         context.acknowledge_ids(&before);
-    }
-
-    fn share(&self) -> u32 {
-        45
     }
 
     fn act(&self, context: &Context<'_>) {

@@ -4,7 +4,9 @@
 mod flows;
 mod platform;
 mod prologue;
+mod schedules;
 mod shrink;
+mod workflow;
 
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -17,9 +19,10 @@ use workflow_queue::WorkflowQueue;
 
 use crate::budget::Budget;
 use crate::campaign::{self, Outcome, Violation};
-use flows::Flows;
 use platform::{Begins, FailingPlatform, Injected};
+pub use schedules::{Firings, Mistake, OF_SCHEDULES};
 pub use shrink::{Size, shrink};
+use workflow::Workflow;
 
 /// Options of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Options {
     pub size: Option<Size>,
     /// A deliberate mistake, to check that it is found.
     pub plant: Option<Plant>,
+    /// A deliberate mistake in schedules.
+    pub mistake: Option<Mistake>,
     /// A lying disk, which acknowledges syncs without doing them: another deliberate mistake.
     pub lies: bool,
 }
@@ -43,6 +48,8 @@ pub struct Tally {
     pub idle_ms: u64,
     /// Events of the runs.
     pub counts: Counts,
+    /// Firings of schedules.
+    pub firings: Firings,
     /// Faults injected into the machines.
     pub injected: Injected,
 }
@@ -53,6 +60,7 @@ impl AddAssign for Tally {
         self.worked_ms += other.worked_ms;
         self.idle_ms += other.idle_ms;
         self.counts += other.counts;
+        self.firings += other.firings;
         self.injected += other.injected;
     }
 }
@@ -107,36 +115,55 @@ fn begins(seed: u64) -> (Begins, Durability) {
     (begins, durability)
 }
 
+/// Result of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Report of the simulation.
+    pub report: Report,
+    /// Firings of schedules.
+    pub firings: Firings,
+    /// Faults injected into the machines.
+    pub injected: Injected,
+}
+
 /// Runs one seed.
 ///
 /// # Panics
 /// When the system provides no folder, or a new file cannot be opened.
 #[must_use]
-pub fn simulate(seed: u64, options: &Options) -> (Report, Injected) {
+pub fn simulate(seed: u64, options: &Options) -> Run {
     let config = config(seed, options);
     let (begins, durability) = begins(seed);
     let platform = FailingPlatform::new(seed, begins, durability, config.handles, options.lies);
-    let report = if begins == Begins::Fast {
-        Setup::<FastQueue>::new(seed, &config).run(&platform)
+    let (report, firings) = if begins == Begins::Fast {
+        let report = Setup::<FastQueue>::new(seed, &config).run(&platform);
+        (report, Firings::default())
     } else {
-        let flows = Arc::new(Flows::new(platform.enqueued()));
-        Setup::<WorkflowQueue>::new(seed, &config)
-            .with(flows)
-            .run(&platform)
+        let workflow = Arc::new(Workflow::new(platform.enqueued(), options.mistake));
+        let report = Setup::<WorkflowQueue>::new(seed, &config)
+            .with(Arc::<Workflow>::clone(&workflow))
+            .run(&platform);
+        (report, workflow.firings())
     };
-    (report, platform.injected())
+    Run {
+        report,
+        firings,
+        injected: platform.injected(),
+    }
 }
 
 /// Runs one seed, and counts.
 #[must_use]
 pub fn one(seed: u64, options: &Options) -> (Tally, Vec<Violation>) {
-    let (report, injected) = simulate(seed, options);
+    let run = simulate(seed, options);
+    let report = run.report;
     let tally = Tally {
         runs: 1,
         worked_ms: report.simulated_ms - report.idle_ms,
         idle_ms: report.idle_ms,
         counts: report.counts,
-        injected,
+        firings: run.firings,
+        injected: run.injected,
     };
     let violations = report.violations.into_iter();
     let violations = violations.map(|what| Violation { seed, what });

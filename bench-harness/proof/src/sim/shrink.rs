@@ -33,8 +33,8 @@ impl Size {
 pub fn shrink(seed: u64, options: &Options) -> Option<Size> {
     let fails = |size: Size| {
         let size = Some(size);
-        let (report, _) = simulate(seed, &Options { size, ..*options });
-        !report.violations.is_empty()
+        let run = simulate(seed, &Options { size, ..*options });
+        !run.report.violations.is_empty()
     };
     let mut least = options.size.unwrap_or_else(|| Size::of(seed));
     if !fails(least) {

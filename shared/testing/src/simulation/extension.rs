@@ -43,6 +43,12 @@ pub trait Extension<Q: Queue>: Send + Sync + 'static {
         let _ = (call, queue, ledger);
     }
 
+    /// Takes in a power cut, once the file is open again. `keeps` as in
+    /// [`PlatformFault::Power`](super::PlatformFault::Power).
+    fn lost_power(&self, queue: &Q, keeps: bool, ledger: &Ledger<'_>) {
+        let _ = (queue, keeps, ledger);
+    }
+
     /// Called at the end of the wild phase: removes obstacles that would keep tasks from ending.
     fn drain(&self, context: &Context<'_, Q>) {
         let _ = context;

@@ -194,20 +194,24 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn fire(&self) -> Result<Option<Timestamp>> {
         let commits = self.world.lock().commits;
-        let before = self.inner.last_id().unwrap_or_default();
+        let before = self.inner.last_id();
         let answer = self.write("fire", |queue| {
             let next = queue.fire()?;
             self.committed(&Call::Fire);
             Ok(next)
         });
-        let (first, last) = (before, self.inner.last_id().unwrap_or_default());
+        let after = self.inner.last_id();
         let mut world = self.world.lock();
-        if first == last {
-            // Nothing was enqueued.
-            world.commits = commits;
+        // A disk that fails hides the ids, and a call without an answer promises nothing there.
+        let is_known = answer.is_ok() || world.config.platform_faults == 0;
+        if let (Ok(before), Ok(after), true) = (before, after, is_known) {
+            if before == after {
+                // Nothing was enqueued.
+                world.commits = commits;
+            }
+            let ids = before.map_or(1, |id| id.0 + 1)..=after.map_or(0, |id| id.0);
+            ids.for_each(|id| world.acknowledge(TaskId(id)));
         }
-        let ids = first.map_or(1, |id| id.0 + 1)..=last.map_or(0, |id| id.0);
-        ids.for_each(|id| world.acknowledge(TaskId(id)));
         answer
     }
 

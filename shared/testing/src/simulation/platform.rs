@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::chaos::Simulation;
+use super::extension::Ledger;
 use super::faulty::Faulty;
 use queue_core::clock::Clock;
 use queue_core::error::Result;
@@ -107,6 +108,9 @@ impl<Q: Queue> Simulation<'_, Q> {
                 } else {
                     self.take_as_it_is();
                 }
+                let ledger = Ledger { world: &self.world };
+                self.extension
+                    .lost_power(&self.queues[0].inner, keeps, &ledger);
             }
         }
         self.wake_all();
