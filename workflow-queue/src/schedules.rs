@@ -1,5 +1,6 @@
 //! The verbs on schedules.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use queue_core::clock::Timestamp;
@@ -84,10 +85,12 @@ impl Schedules<'_> {
     }
 
     /// Changes a schedule: `change` receives it as it was added, within the transaction. Its next slot
-    /// is the first after now.
+    /// is the first after now. A zone that this machine does not have is in it under its name, so that
+    /// `change` can set another.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; the error of `change`; [`Error::Invalid`] for a schedule that never fires.
+    /// [`Error::NotFound`]; the error of `change`; [`Error::Invalid`] for a schedule that never fires,
+    /// and for one whose zone this machine still does not have.
     pub fn edit(
         &self,
         name: &str,
@@ -98,10 +101,11 @@ impl Schedules<'_> {
             let old = found(writing, &name)?;
             let mut new = NewSchedule {
                 name: name.clone(),
-                spec: Spec::from_row(&name, &old.spec)?,
+                spec: Spec::of_row_to_edit(&name, &old.spec)?,
                 task: action::from_row(&old.action)?,
             };
             change(&mut new)?;
+            new.spec.check_zone()?;
             new.name.clone_from(&name);
             action::check(&new.task)?;
             replace(writing, &old, &new)
@@ -270,20 +274,20 @@ impl Schedules<'_> {
         self.queue.read(|connection| {
             let schedule = stored::get(connection, name)?.ok_or_else(|| missing(name))?;
             let spec = Spec::from_row(name, &schedule.spec)?;
-            let end = Timestamp(backfill.until.0.saturating_add(1));
-            let fired = stored::firings(connection, schedule.id, end, u32::MAX)?;
-            let fired: std::collections::HashSet<Timestamp> = fired
-                .iter()
-                .filter(|one| matches!(one.result, FiringResult::Fired(_)))
-                .map(|one| one.slot)
-                .collect();
+            let range = (backfill.from, backfill.until);
+            let fired: HashSet<Timestamp> = if backfill.again {
+                HashSet::new()
+            } else {
+                let fired = stored::fired_between(connection, schedule.id, range)?;
+                fired.into_iter().collect()
+            };
             let mut slots = Vec::new();
             let mut after = Timestamp(backfill.from.0.saturating_sub(1));
             while let Some(slot) = spec
                 .next_after(after)
                 .filter(|slot| *slot <= backfill.until)
             {
-                if backfill.again || !fired.contains(&slot) {
+                if !fired.contains(&slot) {
                     slots.push(slot);
                 }
                 if slots.len() > MOST_BACKFILLED {
@@ -299,7 +303,8 @@ impl Schedules<'_> {
     }
 
     /// Enqueues the tasks of past slots, some hundred in a transaction; each waits for the end of the
-    /// one that is `concurrency` slots before it. Their records say from then on that they fired.
+    /// one that is `concurrency` slots before it. Their records say from then on that they fired; that
+    /// of a slot that fired before keeps its first task.
     ///
     /// # Errors
     /// As [`plan_backfill`](Self::plan_backfill) and

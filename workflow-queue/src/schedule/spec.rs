@@ -214,11 +214,15 @@ impl Spec {
     /// # Errors
     /// [`Error::Invalid`] for an expression or a zone that cannot be read, with the fix.
     pub fn cron(schedule: &str, expression: &str, zone: &str) -> Result<Self> {
+        Self::cron_in(schedule, expression, Zone::named(zone)?)
+    }
+
+    fn cron_in(schedule: &str, expression: &str, zone: Zone) -> Result<Self> {
         check_name(schedule)?;
         let cron = Cron::parse(expression, Some(schedule))?;
         Ok(Self {
             timing: Timing::Cron(cron),
-            zone: Zone::named(zone)?,
+            zone,
             rules: Rules::default(),
         })
     }
@@ -229,6 +233,10 @@ impl Spec {
     /// # Errors
     /// [`Error::Invalid`] for an interval below a second or above ten years, or an unknown zone.
     pub fn every(interval: Duration, anchor: Timestamp, zone: &str) -> Result<Self> {
+        Self::every_in(interval, anchor, Zone::named(zone)?)
+    }
+
+    fn every_in(interval: Duration, anchor: Timestamp, zone: Zone) -> Result<Self> {
         if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval) {
             return Err(Error::invalid(
                 "the interval of a schedule is at least a second and at most ten years",
@@ -239,7 +247,7 @@ impl Spec {
             Duration::from_millis(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
         Ok(Self {
             timing: Timing::Every { interval, anchor },
-            zone: Zone::named(zone)?,
+            zone,
             rules: Rules::default(),
         })
     }
@@ -409,16 +417,30 @@ impl Spec {
     /// # Errors
     /// A stored text that this version cannot read, or a zone that this host does not have.
     pub fn from_row(schedule: &str, text: &str) -> Result<Self> {
+        Self::of_row(schedule, text, Zone::named)
+    }
+
+    /// The same for an edit. A zone that this host does not have keeps its name, so that the edit may
+    /// replace it; [`check_zone`](Self::check_zone) refuses it otherwise.
+    pub(crate) fn of_row_to_edit(schedule: &str, text: &str) -> Result<Self> {
+        Self::of_row(schedule, text, |name| {
+            Ok(Zone::named(name).unwrap_or_else(|_| Zone {
+                name: name.to_owned(),
+                zone: TimeZone::UTC,
+            }))
+        })
+    }
+
+    fn of_row(schedule: &str, text: &str, zone: impl FnOnce(&str) -> Result<Zone>) -> Result<Self> {
         let stored: Stored = serde_json::from_str(text).map_err(|error| Error::Invalid {
             what: format!("the schedule cannot be read by this version: {error}"),
         })?;
+        let zone = zone(&stored.zone)?;
         let spec = match (stored.cron, stored.every_ms, stored.anchor) {
-            (Some(cron), None, None) => Self::cron(schedule, &cron, &stored.zone)?,
-            (None, Some(every), Some(anchor)) => Self::every(
-                Duration::from_millis(every),
-                Timestamp(anchor),
-                &stored.zone,
-            )?,
+            (Some(cron), None, None) => Self::cron_in(schedule, &cron, zone)?,
+            (None, Some(every), Some(anchor)) => {
+                Self::every_in(Duration::from_millis(every), Timestamp(anchor), zone)?
+            }
             _ => {
                 return Err(Error::invalid(
                     "the schedule has neither times nor an interval",
@@ -426,6 +448,14 @@ impl Spec {
             }
         };
         spec.with_rules(stored.rules)
+    }
+
+    /// Checks that this host has the zone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it has not.
+    pub(crate) fn check_zone(&self) -> Result<()> {
+        zone(&self.zone.name).map(drop)
     }
 
     /// Shortest time between two slots, apart from nights in which the clock changes.

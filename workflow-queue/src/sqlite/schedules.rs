@@ -91,10 +91,7 @@ impl ScheduleRows for SqliteSlice<'_> {
         first: Timestamp,
         last: Timestamp,
     ) -> Result<Vec<Timestamp>> {
-        let range = (schedule, first.0, last.0);
-        rows::all(self.connection, FIRING_BETWEEN, range, |row| {
-            Ok(Timestamp(row.get(0)?))
-        })
+        fired_between(self.connection, schedule, (first, last))
     }
 
     fn clear_skipped(
@@ -338,6 +335,18 @@ pub(crate) fn firings(
 ) -> Result<Vec<Firing>> {
     let asked = (schedule, before.0, most);
     rows::all(connection, FIRING_LIST, asked, firing)
+}
+
+/// The slots of a range that fired, the oldest first.
+pub(crate) fn fired_between(
+    connection: &Connection,
+    schedule: i64,
+    (first, last): (Timestamp, Timestamp),
+) -> Result<Vec<Timestamp>> {
+    let range = (schedule, first.0, last.0);
+    rows::all(connection, FIRING_BETWEEN, range, |row| {
+        Ok(Timestamp(row.get(0)?))
+    })
 }
 
 /// The newest record of a schedule with that outcome.

@@ -1,8 +1,11 @@
 //! Schedules fired by real workers: idle, busy, and killed.
 
 use std::collections::HashSet;
+use std::io::Write as _;
+use std::process::Stdio;
 
-use queue_testing::command_line::program::{Running, Sandbox, until};
+use queue_testing::command_line::program::{self, Running, Sandbox, until};
+use queue_testing::command_line::terminal;
 use serde_json::Value;
 
 use crate::sandbox;
@@ -171,9 +174,61 @@ fn a_schedule_set_aside_is_named_with_the_reason_and_the_cure() {
     let done = sandbox.run(&["schedule", "edit", "far"]);
     assert_eq!(done.code(), 2);
     assert!(done.stderr().contains("Mars/Base"));
-    let add = ["schedule", "add", "far", "@daily", "true", "--replace"];
-    sandbox.ok(&[add.as_slice(), &["--zone", "Europe/Berlin"]].concat());
+    let before = sandbox.json(&["schedule", "show", "far"])["task"].clone();
+    sandbox.ok(&["schedule", "edit", "far", "--zone", "Europe/Berlin"]);
     assert!(next().is_string());
+    let shown = sandbox.json(&["schedule", "show", "far"]);
+    assert_eq!(shown["zone"], "Europe/Berlin");
+    assert_eq!(shown["task"], before);
+}
+
+#[test]
+fn a_backfill_of_many_tasks_asks_on_a_terminal() {
+    let sandbox = Sandbox::new();
+    let add = ["schedule", "add", "tick", "true", "--every", "1m"];
+    sandbox.ok(&[add.as_slice(), &["--zone", "UTC"]].concat());
+    let range = "--from 2026-01-01 --to '2026-01-01 05:00'";
+    let backfill = format!("{} schedule backfill tick {range}", program::path());
+    for (answer, code, enqueued) in [("no\n", 1, 0), ("YES\n", 0, 301)] {
+        let Some(mut script) = terminal::script(&sandbox, &backfill) else {
+            return;
+        };
+        let mut script = script
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut keyboard = script.stdin.take().unwrap();
+        keyboard.write_all(answer.as_bytes()).unwrap();
+        drop(keyboard);
+        let output = script.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("this enqueues 301 tasks"), "{said}");
+        assert!(said.contains("type yes to confirm"), "{said}");
+        let list = sandbox.json(&["list", "--schedule", "tick", "-n", "1000"]);
+        assert_eq!(list.as_array().unwrap().len(), enqueued, "{said}");
+    }
+}
+
+#[test]
+fn an_interval_keeps_its_anchor_unless_an_edit_gives_an_interval() {
+    let sandbox = Sandbox::new();
+    let start = "2026-01-01 00:07";
+    let add = ["schedule", "add", "tick", "true", "--every", "1h"];
+    sandbox.ok(&[add.as_slice(), &["--zone", "UTC", "--start", start]].concat());
+    let edit = |options: &[&str]| {
+        sandbox.ok(&[&["schedule", "edit", "tick"], options].concat());
+        let next = sandbox.ok(&["schedule", "next", "tick", "-n", "3"]);
+        let minute = |line: &str| line[14..19].to_owned();
+        next.lines().map(minute).collect::<Vec<_>>()
+    };
+    let at_seven = ["07:00", "07:00", "07:00"].map(str::to_owned);
+    assert_eq!(edit(&["--start", "none"]), at_seven);
+    assert_eq!(edit(&["--overlap", "queue", "--jitter", "1m"]), at_seven);
+    assert_eq!(edit(&["--command", "false"]), at_seven);
+    let anew = ["--every", "1h", "--start", "2026-01-01 00:09"];
+    assert_eq!(edit(&anew), ["09:00", "09:00", "09:00"]);
 }
 
 #[test]

@@ -283,6 +283,33 @@ fn a_schedule_that_this_version_cannot_read_is_set_aside_and_others_fire() {
     assert_eq!(claim(&bench, 9), []);
 }
 
+/// Only a replacement of the whole schedule could give it another zone.
+#[test]
+fn an_edit_gives_a_schedule_whose_zone_has_vanished_another() {
+    let bench = Bench::default();
+    let start = bench.now();
+    added(&bench, catch_up(CatchUp::Latest));
+    crate::Workflow::transaction(&bench.path(), true, |tx| {
+        let zone = "UPDATE queue_schedules SET spec = replace(spec, 'UTC', 'Mars/X')";
+        tx.execute(zone, []).unwrap();
+    });
+    bench.advance(MINUTE);
+    assert_eq!(claim(&bench, 9), []);
+    let schedules = bench.queue.schedules();
+    let refused = schedules.edit("tick", |_| Ok(())).unwrap_err();
+    assert!(refused.to_string().contains("Mars/X"), "{refused}");
+    let edited = schedules.edit("tick", |new| {
+        assert_eq!(new.spec.zone_name(), "Mars/X");
+        let (rules, anchor) = (new.spec.rules().clone(), new.spec.anchor().unwrap());
+        new.spec = Spec::every(Duration::from_secs(60), anchor, "UTC")?.with_rules(rules)?;
+        Ok(())
+    });
+    assert_eq!(edited.unwrap().trouble, None);
+    bench.advance(MINUTE);
+    assert_eq!(claim(&bench, 9).len(), 1);
+    assert_eq!(firings(&bench, start).0, [2]);
+}
+
 #[test]
 fn a_run_by_hand_is_no_slot_but_counts_as_unfinished() {
     let bench = Bench::default();
@@ -325,7 +352,10 @@ fn a_backfill_fires_what_was_skipped_one_after_the_other() {
     assert_eq!(skipped, [(1, 3, missed)]);
     assert_eq!(schedules.plan_backfill("tick", &backfill).unwrap(), []);
     let again = backfill.again(true);
+    let recorded = || schedules.firings("tick", Timestamp::MAX, 9).unwrap();
+    let first_tasks = recorded();
     assert_eq!(schedules.backfill("tick", &again).unwrap().len(), 7);
+    assert_eq!(recorded(), first_tasks, "a record keeps its first task");
     assert_eq!(enqueued.len(), 6);
     assert!(
         bench

@@ -34,8 +34,8 @@ pub(super) fn findings<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<
             what: "schedule".to_owned(),
             value: format!("{name} is set aside"),
             problem: Some(format!(
-                "{why}; {edit} lets it fire once this machine can read it, {replace} gives it other \
-                 times"
+                "{why}; {edit} lets it fire once this machine can read it or, with --zone, in another \
+                 time zone; {replace} gives it other times"
             )),
             remedy: None,
         }

@@ -35,6 +35,7 @@ pub mod shrinking;
 pub mod signals;
 pub mod slow_readers;
 pub mod steps;
+pub mod terminal;
 pub mod worker_control;
 
 pub use program::{UnderTest, under_test};

@@ -8,7 +8,6 @@ use queue_core::cli::table::cut;
 use rustix::process::Signal;
 
 use super::program::{Done, Sandbox, until};
-use crate::skipped;
 
 /// A command that waits for the file `go`.
 const WAITS: &str = "while ! test -e go; do sleep 0.02; done";
@@ -20,34 +19,13 @@ fn on_terminal(
     (columns, lines): (usize, usize),
     words: &[&str],
 ) -> Option<Command> {
-    let has_script = Command::new("script")
-        .args(["-qec", "test -t 0", "/dev/null"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status();
-    if !has_script.is_ok_and(|status| status.success()) {
-        skipped("there is no `script` to make a terminal with");
-        return None;
-    }
-    let program = sandbox.command(&[]);
     let line = format!(
         "stty cols {columns} rows {lines} -echo; exec {} {} 2>errors",
         super::program::path(),
         words.join(" ")
     );
-    let mut script = Command::new("script");
-    script
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(sandbox.folder())
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .env("SHELL", "/bin/sh")
-        .env("TERM", "xterm-256color")
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::null());
+    let mut script = super::terminal::script(sandbox, &line)?;
+    script.env("TERM", "xterm-256color").env_remove("NO_COLOR");
     Some(script)
 }
 

@@ -1,11 +1,10 @@
 //! Signals of a terminal: those of its keys, and those that the kernel sends to background jobs.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rustix::process::Signal;
 
 use super::program::{Running, Sandbox, until};
-use crate::skipped;
 
 /// A command that waits for the file `go`.
 const WAITS: &str = "touch began; while ! test -e go; do sleep 0.02; done";
@@ -13,29 +12,10 @@ const WAITS: &str = "touch began; while ! test -e go; do sleep 0.02; done";
 /// The program with these arguments as a background job of a terminal with `tostop`. The shell of
 /// the terminal prints the job's exit code. `None` if no terminal can be created.
 fn in_the_background(sandbox: &Sandbox, arguments: &str) -> Option<Running> {
-    let has_script = Command::new("script")
-        .args(["-qec", "test -t 0", "/dev/null"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status();
-    if !has_script.is_ok_and(|status| status.success()) {
-        skipped("there is no `script` to make a terminal with");
-        return None;
-    }
     let program = sandbox.command(&[]);
     let name = program.get_program().to_str().unwrap();
     let shell = format!("set -m; stty tostop; {name} {arguments} & wait $!; echo code $?");
-    let mut script = Command::new("script");
-    script
-        .args(["-qec", &shell, "/dev/null"])
-        .current_dir(sandbox.folder())
-        .envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .env("SHELL", "/bin/sh")
-        .stdin(Stdio::null());
+    let mut script = super::terminal::script(sandbox, &shell)?;
     Some(Sandbox::begin(&mut script))
 }
 

@@ -13,7 +13,8 @@ use crate::cli::enqueue::settings::WorkflowSettings;
 /// Change a schedule; its next time is the first one after now
 ///
 /// Options that are not given stay as they are. An interval goes on from where it counted, unless
-/// --every is given. A schedule that was set aside fires again once this machine can read it.
+/// --every is given. A schedule that was set aside fires again once this machine can read it: if its
+/// time zone has vanished, --zone gives it another.
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("keyed").args(["key"]))]
 pub(super) struct Arguments {
