@@ -41,6 +41,7 @@ const LAYERS: [Layer; 7] = [
             "queue",
             "queue_ids",
             "random",
+            "ready",
             "remedy",
             "served",
             "shares",

@@ -10,6 +10,7 @@ use queue_core::queue_ids::{Learned, QueueIds};
 use queue_core::sqlite::{handler_queue_or_create, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
+use queue_core::{QueueSet, ReadyTasks};
 use rusqlite::{Connection, Statement, Transaction};
 
 use crate::guard::Guard;
@@ -23,8 +24,8 @@ pub(crate) struct EnqueueEffects {
     pub(crate) learned: Vec<Learned>,
     /// True if a task waits for its time.
     pub(crate) scheduled: bool,
-    /// Number of workers to wake.
-    pub(crate) wakes: usize,
+    /// Tasks to wake workers for.
+    pub(crate) ready: ReadyTasks,
 }
 
 /// Makes tasks durable, and wakes workers.
@@ -35,7 +36,7 @@ pub(crate) fn enqueue(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<Vec<Enqu
     if done.scheduled {
         queue.forget_due();
     }
-    queue.wake_workers(done.wakes);
+    queue.wake_workers(&done.ready);
     Ok(done.enqueued)
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn enqueue_in(
     NewTask::validate_all(tasks)?;
     let now = database.now().wall;
     let done = enqueue_all(tx, &queue.guard, database.queue_ids(), tasks, now)?;
-    Ok((done.enqueued, queue.wake(done.wakes)))
+    Ok((done.enqueued, queue.wake(done.ready)))
 }
 
 /// Enqueues a lone task with a known queue id in a lone statement; anything else in a transaction.
@@ -85,28 +86,27 @@ fn enqueue_all(
         ..EnqueueEffects::default()
     };
     let mut statement = connection.prepare_cached(ENQUEUE)?;
-    let mut current: Option<(&str, &str, i64)> = None;
+    let mut current: Option<(&str, &str, (i64, QueueSet))> = None;
     for task in tasks {
         let (queue, handler) = (task.queue.as_str(), task.work.handler());
-        let queue_id = match current {
-            Some((same_queue, same_handler, id))
+        let (queue_id, part) = match current {
+            Some((same_queue, same_handler, known))
                 if same_queue == queue && same_handler == handler =>
             {
-                id
+                known
             }
-            _ => queue_id(
-                connection,
-                guard,
-                queue_ids,
-                queue,
-                handler,
-                &mut done.learned,
-            )?,
+            _ => {
+                let learned = &mut done.learned;
+                let id = queue_id(connection, guard, queue_ids, queue, handler, learned)?;
+                (id, QueueSet::only(queue, handler))
+            }
         };
-        current = Some((queue, handler, queue_id));
+        current = Some((queue, handler, (queue_id, part)));
         let enqueued = insert(connection, &mut statement, queue_id, task, now)?;
         if !enqueued.existed {
-            done.wakes += usize::from(!task.held);
+            if !task.held {
+                done.ready.add(part);
+            }
             done.scheduled |= task.first_state(now) == State::Scheduled;
         }
         done.enqueued.push(enqueued);
@@ -161,7 +161,7 @@ pub(crate) fn enqueue_one(
         }],
         learned: Vec::new(),
         scheduled: task.first_state(now) == State::Scheduled,
-        wakes: 1,
+        ready: ReadyTasks::one(&task.queue, task.work.handler()),
     }))
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn set_paused(queue: &FastQueue, name: &str, paused: bool) -> Result<
         verbs::set_paused(connection, &name, paused, now)
     })?;
     if changed && !paused {
-        queue.wake_workers(MANY);
+        queue.wake_any(MANY);
     }
     Ok(changed)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use queue_core::ReadyTasks;
 use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
@@ -103,9 +104,9 @@ impl FastQueue {
     }
 
     /// Wakes idle workers, if there are tasks for them.
-    pub(crate) fn wake_workers(&self, tasks: usize) {
-        if tasks > 0 {
-            self.database.coordination().wake(tasks);
+    pub(crate) fn wake_workers(&self, ready: &ReadyTasks) {
+        if !ready.is_empty() {
+            self.database.coordination().wake(ready);
         }
     }
 
@@ -133,6 +134,11 @@ impl FastQueue {
         Ok(changes)
     }
 
+    /// Wakes idle workers for so many tasks of any queues.
+    pub(crate) fn wake_any(&self, tasks: usize) {
+        self.wake_workers(&ReadyTasks::anywhere(tasks));
+    }
+
     /// Looks for due tasks and wakes workers, as changes of waiting tasks require.
     pub(crate) fn released(&self, changes: &[Change]) {
         let count = |state| {
@@ -144,12 +150,12 @@ impl FastQueue {
             self.forget_due();
         }
         // One worker is enough for tasks that wait for a time: it sleeps until the first is due.
-        self.wake_workers(count(State::Queued).max(usize::from(is_scheduled)));
+        self.wake_any(count(State::Queued).max(usize::from(is_scheduled)));
     }
 
     /// Wakes that the caller fires after its commit.
-    pub(crate) fn wake(&self, tasks: usize) -> Wake {
-        Wake::new(Arc::clone(self.database.coordination()), tasks)
+    pub(crate) fn wake(&self, ready: ReadyTasks) -> Wake {
+        Wake::new(Arc::clone(self.database.coordination()), ready)
     }
 
     /// Tells programs that wait for tasks to end, and the workers that were asked to end some.

@@ -25,7 +25,7 @@ pub(crate) fn reap_except(
         reap(connection, worker, &kept, now)
     })?;
     let queued = |reaped: &&Reaped| reaped.state == State::Queued;
-    queue.wake_workers(reaped.iter().filter(queued).count());
+    queue.wake_any(reaped.iter().filter(queued).count());
     queue.database().coordination().tell_settled();
     Ok(reaped)
 }

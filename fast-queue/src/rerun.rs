@@ -20,7 +20,7 @@ pub(crate) fn rerun(queue: &FastQueue, ids: &[TaskId], held: bool) -> Result<Vec
         ids.iter().map(rerun).collect::<Result<Vec<_>>>()
     })?;
     if !held {
-        queue.wake_workers(copies.iter().copied().filter_map(TaskCopy::id).count());
+        queue.wake_any(copies.iter().copied().filter_map(TaskCopy::id).count());
     }
     Ok(copies)
 }

@@ -19,7 +19,7 @@ pub(crate) fn retry(queue: &FastQueue, ids: &[TaskId]) -> Result<Vec<Change>> {
         ids.iter().map(retry).collect::<Result<Vec<_>>>()
     })?;
     let done = |change: &&Change| matches!(change, Change::Done(_));
-    queue.wake_workers(changes.iter().filter(done).count());
+    queue.wake_any(changes.iter().filter(done).count());
     Ok(changes)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use queue_core::ReadyTasks;
 use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::coordination::Wake;
@@ -33,7 +34,7 @@ impl SettleEffects {
         if self.scheduled {
             queue.forget_due();
         }
-        queue.wake_workers(self.wakes);
+        queue.wake_any(self.wakes);
         queue.database().coordination().tell_settled();
         self.settled
     }
@@ -108,7 +109,8 @@ pub(crate) fn settle_in(
     database.check_caller_connection(tx)?;
     let (now, random) = (database.now(), database.random());
     let done = settle_all(tx, &queue.guard, settlements, now, random)?;
-    Ok((done.settled, queue.wake(done.wakes).after_settling()))
+    let wake = queue.wake(ReadyTasks::anywhere(done.wakes));
+    Ok((done.settled, wake.after_settling()))
 }
 
 /// Row of a task, as a settle finds it.

@@ -195,7 +195,7 @@ impl Host for ScheduledHost {
 
     fn wake_another(&mut self) {
         if !Plant::KeptWake.is_set() {
-            self.waker.wake(1);
+            self.waker.wake_another(self.registration.parts());
             self.world.tell(|_| {});
         }
     }

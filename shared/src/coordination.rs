@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::ids::WorkerId;
 use crate::location::Location;
+use crate::ready::ReadyTasks;
 use crate::worker_info::WorkerInfo;
 
 /// Coordination of the processes at one queue. The queue itself may be anywhere; locks, processes
@@ -40,9 +41,9 @@ pub trait Coordination: fmt::Debug + Send + Sync {
     /// Opens the sockets of wakes in advance, so that no commit has to.
     fn prepare(&self) {}
 
-    /// Wakes up to `tasks` idle workers, one for each new task. Call it after the commit. A wake is a
-    /// hint: if one is lost, the workers' slow poll of the change counter makes up for it.
-    fn wake(&self, tasks: usize);
+    /// Wakes idle workers, one for each new task, that serve its queue. Call it after the commit. A
+    /// wake is a hint: if one is lost, the workers' slow poll of the change counter makes up for it.
+    fn wake(&self, ready: &ReadyTasks);
 
     /// Wakes one worker, running or idle, so that it looks for requests to end its tasks.
     fn wake_worker(&self, worker: WorkerId);
@@ -93,16 +94,16 @@ pub enum Origin {
 #[must_use = "fire it after the commit, or others learn of the tasks only at their next poll"]
 pub struct Wake {
     coordination: Arc<dyn Coordination>,
-    tasks: usize,
+    ready: ReadyTasks,
     settled: bool,
 }
 
 impl Wake {
-    /// Makes a wake for that many new tasks.
-    pub fn new(coordination: Arc<dyn Coordination>, tasks: usize) -> Self {
+    /// Makes a wake for these new tasks.
+    pub fn new(coordination: Arc<dyn Coordination>, ready: ReadyTasks) -> Self {
         Self {
             coordination,
-            tasks,
+            ready,
             settled: false,
         }
     }
@@ -117,7 +118,7 @@ impl Wake {
 
     /// Sends the wakes. Call it after the commit.
     pub fn fire(self) {
-        self.coordination.wake(self.tasks);
+        self.coordination.wake(&self.ready);
         if self.settled {
             self.coordination.tell_settled();
         }
@@ -127,7 +128,7 @@ impl Wake {
 impl fmt::Debug for Wake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wake")
-            .field("tasks", &self.tasks)
+            .field("tasks", &self.ready.len())
             .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use queue_core::ReadyTasks;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::sidecar::Sidecar;
@@ -135,7 +136,7 @@ impl WorkflowQueue {
         F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
     {
         let (value, wakes) = self.transaction(verb)?;
-        self.wake(wakes);
+        self.wake(&wakes);
         Ok(value)
     }
 
@@ -152,8 +153,8 @@ impl WorkflowQueue {
     }
 
     /// Runs a verb in a write transaction and remembers the queue ids it learned. Also returns the
-    /// number of workers to wake.
-    pub(crate) fn transaction<T, F>(&self, mut verb: F) -> Result<(T, usize)>
+    /// tasks to wake workers for.
+    pub(crate) fn transaction<T, F>(&self, mut verb: F) -> Result<(T, ReadyTasks)>
     where
         T: Send + 'static,
         F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
@@ -190,9 +191,9 @@ impl WorkflowQueue {
         ))
     }
 
-    /// Remembers the queue ids that a committed transaction learned. Returns the number of workers
-    /// to wake.
-    pub(crate) fn committed(&self, effects: Effects) -> usize {
+    /// Remembers the queue ids that a committed transaction learned. Returns the tasks to wake workers
+    /// for.
+    pub(crate) fn committed(&self, effects: Effects) -> ReadyTasks {
         let wakes = effects.wakes();
         self.database.queue_ids().learn(effects.learned);
         for worker in effects.asked {
@@ -205,10 +206,10 @@ impl WorkflowQueue {
         wakes
     }
 
-    /// Wakes up to this many idle workers.
-    pub(crate) fn wake(&self, workers: usize) {
-        if workers > 0 {
-            self.database.coordination().wake(workers);
+    /// Wakes idle workers, if there are tasks for them.
+    pub(crate) fn wake(&self, ready: &ReadyTasks) {
+        if !ready.is_empty() {
+            self.database.coordination().wake(ready);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fast_queue::FastQueue;
+use queue_core::ReadyTasks;
 use queue_core::claim::WorkerId;
 use queue_core::coordination::Listening;
 use queue_core::internals::fuzzing;
@@ -74,8 +75,8 @@ pub(crate) fn side_files(bytes: &[u8]) {
     BESIDE.with(|beside| match what % 3 {
         0 => {
             fs::write(beside.sidecar.idle_file(), rest).expect("the file of idle workers");
-            beside.waker.wake(usize::from(*what));
-            beside.waker.wake(1);
+            beside.waker.wake(&ReadyTasks::anywhere((*what).into()));
+            beside.waker.wake(&ReadyTasks::one("default", ""));
         }
         1 => {
             fs::write(beside.sidecar.listening_file(), rest).expect("the file of listeners");

@@ -245,7 +245,7 @@ impl Host for LinuxHost {
     }
 
     fn wake_another(&mut self) {
-        self.waker.wake(1);
+        self.waker.wake_another(self.registration.parts());
     }
 
     fn resize(&mut self, slots: u32) -> WorkerInfo {

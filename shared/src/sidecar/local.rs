@@ -11,6 +11,7 @@ use crate::coordination::{Coordination, Listening, Origin};
 use crate::error::Result;
 use crate::location::Location;
 use crate::queue::WorkerInfo;
+use crate::ready::ReadyTasks;
 
 /// Coordination by the folder beside a database.
 #[derive(Debug)]
@@ -54,8 +55,8 @@ impl Coordination for Local {
         self.waker.open();
     }
 
-    fn wake(&self, tasks: usize) {
-        self.waker.wake(tasks);
+    fn wake(&self, ready: &ReadyTasks) {
+        self.waker.wake(ready);
     }
 
     fn wake_worker(&self, worker: WorkerId) {

@@ -54,7 +54,8 @@ impl Sidecar {
         self.folder.join("restore")
     }
 
-    /// List of idle workers: one 8-byte little-endian worker id per slot, 0 if it is free.
+    /// List of idle workers: per slot the id and the set of what the worker serves, 8 bytes each and
+    /// little-endian, zeros if it is free.
     pub fn idle_file(&self) -> PathBuf {
         self.folder.join("idle")
     }

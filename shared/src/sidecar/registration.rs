@@ -17,17 +17,22 @@ use super::boot::boot_id;
 use super::files::{self, Folder};
 use super::paths::{Sidecar, open_private};
 use super::records::{CommandRecords, Namespace, RecordFile};
-use super::wakeup::{self, SLOT_BYTES, Signal, Waker};
+use super::wakeup::{self, IDLE_BYTES, Signal, Waker, idle_mark};
 use crate::claim::WorkerId;
 use crate::coordination::Origin;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves, WorkerInfo};
+use crate::ready::QueueSet;
 
 /// Lock, socket and slot of a registered worker. If it is dropped, the worker has to be recovered;
 /// [`close`](Self::close) deregisters it.
 #[derive(Debug)]
 pub struct Registration {
     info: WorkerInfo,
+    /// Parts of queues that it serves; `None` for all.
+    parts: Option<Vec<QueueSet>>,
+    /// All of them.
+    served: QueueSet,
     slot: u64,
     sidecar: Sidecar,
     idle: File,
@@ -69,7 +74,10 @@ impl Registration {
                 return Err(error);
             }
         };
+        let parts = QueueSet::parts(&info.serves);
         let registration = Self {
+            served: parts.as_deref().map_or(QueueSet::ALL, QueueSet::union),
+            parts,
             info,
             slot,
             sidecar,
@@ -88,6 +96,11 @@ impl Registration {
         &self.info
     }
 
+    /// Parts of queues that it serves; `None` for all.
+    pub fn parts(&self) -> Option<&[QueueSet]> {
+        self.parts.as_deref()
+    }
+
     /// Records of its commands, if it runs any.
     pub fn records(&self) -> Option<Arc<CommandRecords>> {
         self.records.clone()
@@ -101,10 +114,8 @@ impl Registration {
     /// Marks the worker as idle, so that others wake it, or removes the mark. If the write fails, a
     /// wake may be lost, and the worker's poll finds the tasks.
     pub fn set_idle(&self, idle: bool) {
-        let id = if idle { self.info.id.0 } else { 0 };
-        let _ = self
-            .idle
-            .write_all_at(&id.to_le_bytes(), self.slot * SLOT_BYTES as u64);
+        let mark = idle_mark(idle.then_some(self.info.id), self.served);
+        let _ = self.idle.write_all_at(&mark, self.slot * IDLE_BYTES as u64);
     }
 
     /// Sets the number of its slots. The caller registers it again.
@@ -310,12 +321,12 @@ fn clear_mark(sidecar: &Sidecar, worker: WorkerId) {
     let Ok(file) = files::open(&sidecar.idle_file()) else {
         return;
     };
-    let mut mark = [0; SLOT_BYTES];
+    let mut mark = [0; IDLE_BYTES];
     let mut offset = 0;
     while file.read_exact_at(&mut mark, offset).is_ok() {
-        if i64::from_le_bytes(mark) == worker.0 {
-            let _ = file.write_all_at(&[0; SLOT_BYTES], offset);
+        if mark.starts_with(&worker.0.to_le_bytes()) {
+            let _ = file.write_all_at(&[0; IDLE_BYTES], offset);
         }
-        offset += SLOT_BYTES as u64;
+        offset += IDLE_BYTES as u64;
     }
 }

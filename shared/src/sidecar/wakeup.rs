@@ -1,9 +1,9 @@
 //! Wakes of idle workers after a commit. A wake is a hint: if it is lost, the workers' slow poll of
 //! the change counter finds the tasks.
 //!
-//! A worker with free slots that found nothing to claim writes its id into its slot of the idle
-//! file, tries to claim once more, and from then on receives a datagram for each enqueue, until its
-//! slots are full. If no worker waits, a wake is one read of 8 bytes.
+//! A worker with free slots that found nothing to claim writes its id and the set of its queues into
+//! its slot of the idle file, tries to claim once more, and from then on receives a datagram for each
+//! enqueue to one of them, until its slots are full. If no worker waits, a wake is one read.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -22,11 +22,14 @@ use rustix::net::{
 use super::files::{self, Folder};
 use super::paths::Sidecar;
 use crate::claim::WorkerId;
+use crate::ready::{QueueSet, ReadyTasks};
 
-/// Bytes of one id in the lists of waiting processes.
+/// Bytes of one id in the list of listeners.
 pub(super) const SLOT_BYTES: usize = 8;
-/// Slots read at a time.
-const SLOTS_PER_READ: usize = 64;
+/// Bytes of a worker in the list of idle ones: its id and the set of what it serves.
+pub(super) const IDLE_BYTES: usize = 16;
+/// Bytes of a list that are read at a time.
+const READ_BYTES: usize = 1024;
 
 /// Signal in a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +80,8 @@ impl Signal {
 #[derive(Debug)]
 pub struct Waker {
     sidecar: Sidecar,
-    idle: SlotFile,
-    listening: SlotFile,
+    idle: SlotFile<IDLE_BYTES>,
+    listening: SlotFile<SLOT_BYTES>,
     sender: OnceLock<DatagramSender>,
     /// Start of the next search for an idle worker, so that a burst is spread over all.
     next: AtomicUsize,
@@ -102,24 +105,37 @@ impl Waker {
         self.listening.open(|| self.sidecar.listening_file());
     }
 
-    /// Wakes up to `tasks` idle workers, one for each new task. To be called after the commit.
-    pub fn wake(&self, tasks: usize) {
-        let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
-        let ids = self.idle.read(|| self.sidecar.idle_file(), &mut buffer);
-        if tasks == 0 || ids.is_empty() {
-            return;
-        }
-        let start = self.next.fetch_add(tasks, Ordering::Relaxed) % ids.len();
-        let (late, early) = ids.split_at(start);
-        let mut left = tasks;
-        for worker in early.iter().chain(late) {
-            if left == 0 {
-                break;
+    /// Wakes idle workers, one for each new task, that serve its queue. To be called after the commit.
+    pub fn wake(&self, ready: &ReadyTasks) {
+        let (workers, sets) = self.idle_workers(ready.len());
+        let wake = |at: usize| self.send(workers[at], Signal::Tasks);
+        ready.choose(&sets, wake);
+    }
+
+    /// Wakes idle workers that serve one of these parts of queues, one of each different set: more
+    /// tasks may wait than the caller can take. `None` stands for all parts.
+    pub fn wake_another(&self, parts: Option<&[QueueSet]>) {
+        let (workers, mut sets) = self.idle_workers(1);
+        if let Some(parts) = parts {
+            for set in &mut sets {
+                if !parts.iter().any(|part| set.contains(*part)) {
+                    *set = QueueSet::default();
+                }
             }
-            if *worker != 0 && self.send(WorkerId(*worker), Signal::Tasks) {
-                left -= 1;
-            }
         }
+        let wake = |at: usize| self.send(workers[at], Signal::Tasks);
+        ReadyTasks::anywhere(1).choose(&sets, wake);
+    }
+
+    /// Idle workers and what they serve, beginning at another one after every call. A free slot serves
+    /// nothing.
+    fn idle_workers(&self, tasks: usize) -> (Vec<WorkerId>, Vec<QueueSet>) {
+        let mut slots = self.idle.read(|| self.sidecar.idle_file());
+        if !slots.is_empty() {
+            let start = self.next.fetch_add(tasks, Ordering::Relaxed) % slots.len();
+            slots.rotate_left(start);
+        }
+        slots.iter().map(idle_worker).unzip()
     }
 
     /// Wakes one worker, running or idle, so that it looks for requests to end its tasks.
@@ -140,9 +156,8 @@ impl Waker {
 
     /// Signals to all listeners that tasks have ended. To be called after the commit.
     pub fn tell_settled(&self) {
-        let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
-        let path = || self.sidecar.listening_file();
-        for listener in self.listening.read(path, &mut buffer) {
+        for slot in self.listening.read(|| self.sidecar.listening_file()) {
+            let listener = i64::from_le_bytes(slot);
             if listener != 0 {
                 self.send(WorkerId(listener), Signal::Settled);
             }
@@ -177,15 +192,34 @@ enum Sent {
     Gone,
 }
 
-/// File of ids by slot, 0 if it is free, kept open for reading.
-#[derive(Debug, Default)]
-struct SlotFile(OnceLock<File>);
+/// Mark of an idle worker, or that of a free slot.
+pub(super) fn idle_mark(worker: Option<WorkerId>, serves: QueueSet) -> [u8; IDLE_BYTES] {
+    let mut mark = [0; IDLE_BYTES];
+    if let Some(worker) = worker {
+        let (id, set) = mark.split_at_mut(SLOT_BYTES);
+        id.copy_from_slice(&worker.0.to_le_bytes());
+        set.copy_from_slice(&serves.to_bytes());
+    }
+    mark
+}
 
-impl SlotFile {
-    /// Ids in the file; empty if no process ever waited.
-    fn read(&self, path: impl Fn() -> PathBuf, buffer: &mut [u8]) -> Vec<i64> {
-        self.open(path)
-            .map_or_else(Vec::new, |file| read_slots(file, buffer))
+/// Worker of a mark, and what it serves.
+fn idle_worker(mark: &[u8; IDLE_BYTES]) -> (WorkerId, QueueSet) {
+    let half = |from: usize| std::array::from_fn(|at| mark[from + at]);
+    match i64::from_le_bytes(half(0)) {
+        0 => (WorkerId(0), QueueSet::default()),
+        id => (WorkerId(id), QueueSet::from_bytes(half(SLOT_BYTES))),
+    }
+}
+
+/// File of slots, zeros if one is free, kept open for reading.
+#[derive(Debug, Default)]
+struct SlotFile<const SLOT: usize>(OnceLock<File>);
+
+impl<const SLOT: usize> SlotFile<SLOT> {
+    /// Slots of the file; empty if no process ever waited.
+    fn read(&self, path: impl Fn() -> PathBuf) -> Vec<[u8; SLOT]> {
+        self.open(path).map_or_else(Vec::new, read_slots)
     }
 
     /// The file; `None` while it does not exist.
@@ -198,21 +232,23 @@ impl SlotFile {
     }
 }
 
-fn read_slots(file: &File, buffer: &mut [u8]) -> Vec<i64> {
-    let mut ids = Vec::new();
+/// Slots up to the end of the file; none if all are free.
+fn read_slots<const SLOT: usize>(file: &File) -> Vec<[u8; SLOT]> {
+    let mut buffer = [0; READ_BYTES];
+    let mut slots = Vec::new();
     let mut offset = 0;
     loop {
-        let count = match file.read_at(buffer, offset) {
+        let count = match file.read_at(&mut buffer, offset) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(_) => return ids,
+            Err(_) => return slots,
         };
-        let (slots, _) = buffer[..count].as_chunks::<SLOT_BYTES>();
-        if !ids.is_empty() || slots.iter().any(|id| *id != [0; SLOT_BYTES]) {
-            ids.extend(slots.iter().map(|id| i64::from_le_bytes(*id)));
+        let (read, _) = buffer[..count].as_chunks::<SLOT>();
+        if !slots.is_empty() || read.iter().any(|slot| *slot != [0; SLOT]) {
+            slots.extend_from_slice(read);
         }
         if count < buffer.len() {
-            return ids;
+            return slots;
         }
         offset += count as u64;
     }
@@ -293,7 +329,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::fs::FileExt;
 
-    use super::{SLOT_BYTES, Sidecar, Signal, Waker};
+    use super::{IDLE_BYTES, QueueSet, ReadyTasks, Sidecar, Signal, Waker, idle_mark};
     use crate::claim::WorkerId;
     use crate::sidecar::paths::open_private;
     use crate::sidecar::registration::{bind, receive};
@@ -320,9 +356,17 @@ mod tests {
         }
 
         fn mark(&self, slot: u64, id: i64) {
+            self.mark_serving(slot, id, QueueSet::ALL);
+        }
+
+        fn mark_serving(&self, slot: u64, id: i64, serves: QueueSet) {
             let file = open_private(&self.sidecar.idle_file()).unwrap();
-            file.write_all_at(&id.to_le_bytes(), slot * SLOT_BYTES as u64)
-                .unwrap();
+            let mark = idle_mark((id != 0).then_some(WorkerId(id)), serves);
+            file.write_all_at(&mark, slot * IDLE_BYTES as u64).unwrap();
+        }
+
+        fn wake(&self, tasks: usize) {
+            self.waker.wake(&ReadyTasks::anywhere(tasks));
         }
 
         fn worker(&self, slot: u64, id: i64) -> OwnedFd {
@@ -334,13 +378,13 @@ mod tests {
     #[test]
     fn one_idle_worker_is_woken_per_task() {
         let bench = Bench::new();
-        bench.waker.wake(1);
+        bench.wake(1);
         let workers: Vec<_> = (0_u64..4)
             .map(|slot| bench.worker(slot, slot.cast_signed() + 1))
             .collect();
         bench.mark(1, 0);
         let woken = |tasks| {
-            bench.waker.wake(tasks);
+            bench.wake(tasks);
             workers
                 .iter()
                 .map(|own| receive(own).len())
@@ -351,6 +395,33 @@ mod tests {
         assert_eq!(woken(0), [0, 0, 0, 0]);
     }
 
+    /// Any idle worker was woken, also one of another queue. The right one then waited for its poll.
+    #[test]
+    fn a_task_wakes_a_worker_that_serves_its_queue() {
+        let bench = Bench::new();
+        let part = |queue| QueueSet::only(queue, "");
+        let workers = [(0, "a"), (1, "a"), (2, "b")].map(|(slot, queue)| {
+            let own = bench.worker(slot, slot.cast_signed() + 1);
+            bench.mark_serving(slot, slot.cast_signed() + 1, part(queue));
+            own
+        });
+        let received = || [0, 1, 2].map(|at: usize| receive(&workers[at]).len());
+        for _ in 0..4 {
+            bench.waker.wake(&ReadyTasks::one("b", ""));
+            assert_eq!(received(), [0, 0, 1]);
+        }
+        bench.waker.wake(&ReadyTasks::one("a", ""));
+        let [first, second, other] = received();
+        assert_eq!((first + second, other), (1, 0));
+        bench.waker.wake(&ReadyTasks::one("c", ""));
+        assert_eq!(received(), [0, 0, 0]);
+        bench.waker.wake_another(Some(&[part("b"), part("c")]));
+        assert_eq!(received(), [0, 0, 1]);
+        bench.waker.wake_another(None);
+        let [first, second, other] = received();
+        assert_eq!((first + second, other), (1, 1));
+    }
+
     #[test]
     fn a_dead_worker_takes_no_wake_from_a_live_one() {
         let bench = Bench::new();
@@ -358,7 +429,7 @@ mod tests {
         bench.mark(1, 2);
         let live = bench.worker(2, 3);
         for _ in 0..3 {
-            bench.waker.wake(1);
+            bench.wake(1);
             assert_eq!(receive(&live), [Signal::Tasks]);
         }
     }
@@ -367,7 +438,7 @@ mod tests {
     fn slots_beyond_the_first_read_are_found() {
         let bench = Bench::new();
         let far = bench.worker(200, 1);
-        bench.waker.wake(1);
+        bench.wake(1);
         assert_eq!(receive(&far), [Signal::Tasks]);
     }
 
@@ -392,7 +463,7 @@ mod tests {
             .map(|slot| bench.worker(slot, slot.cast_signed() + 1))
             .collect();
         for _ in 0..2 {
-            bench.waker.wake(workers.len());
+            bench.wake(workers.len());
             assert!(workers.iter().all(|own| receive(own) == [Signal::Tasks]));
         }
     }
@@ -424,7 +495,7 @@ mod tests {
         let bench = Bench::new();
         let busy = bench.worker(0, 1);
         bench.mark(0, 0);
-        bench.waker.wake(1);
+        bench.wake(1);
         assert_eq!(receive(&busy), []);
         bench.waker.wake_worker(WorkerId(1));
         assert_eq!(receive(&busy), [Signal::Cancel]);

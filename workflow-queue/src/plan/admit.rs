@@ -39,7 +39,7 @@ impl<S: Slice> Writing<S> {
         }
         for task in self.slice.parked(&openings)?.into_iter().flatten() {
             self.slice.admit(task)?;
-            self.effects.ready += 1;
+            self.effects.ready.add_anywhere(1);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use queue_core::QueueSet;
 use queue_core::error::{Error, Result};
 use queue_core::queue::Enqueued;
 use queue_core::queue_ids::Learned;
@@ -290,7 +291,12 @@ impl<S: Slice> Writing<S> {
     fn account(&mut self, row: &NewRow<'_>) {
         let (state, settings) = (row.state, &row.task.settings);
         let effects = &mut self.effects;
-        effects.ready += usize::from(state == State::Queued);
+        if state == State::Queued {
+            let new = &row.task.task;
+            effects
+                .ready
+                .add(QueueSet::only(&new.queue, new.work.handler()));
+        }
         effects.scheduled |= state == State::Scheduled
             || settings.start_within.is_some()
             || settings.finish_within.is_some();

@@ -156,7 +156,8 @@ impl<S: Slice> Writing<S> {
         })?;
         self.record_attempt(claim, found, &verdict, ended_by)?;
         self.effects.scheduled |= verdict.state == State::Scheduled;
-        self.effects.ready += usize::from(verdict.state == State::Queued || found.is_gated);
+        let ready = usize::from(verdict.state == State::Queued || found.is_gated);
+        self.effects.ready.add_anywhere(ready);
         Ok(verdict.state)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use queue_core::ReadyTasks;
 use queue_core::claim::WorkerId;
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
@@ -23,8 +24,8 @@ pub(crate) struct Writing<S> {
 /// The work that a transaction leaves for after its commit.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    /// Number of tasks that became ready to claim.
-    pub(crate) ready: usize,
+    /// Tasks that became ready to claim.
+    pub(crate) ready: ReadyTasks,
     /// True if a task waits for a time, so that the next claim must look for it.
     pub(crate) scheduled: bool,
     /// Workers of running tasks that are to be cancelled.
@@ -34,10 +35,13 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    /// Number of idle workers to wake. One worker is enough for tasks that wait for a time: it
+    /// Tasks to wake idle workers for. One worker is enough for tasks that wait for a time: it
     /// looks at them and sleeps no longer than until the first is due.
-    pub(crate) fn wakes(&self) -> usize {
-        self.ready.max(usize::from(self.scheduled))
+    pub(crate) fn wakes(&self) -> ReadyTasks {
+        if self.ready.is_empty() {
+            return ReadyTasks::anywhere(usize::from(self.scheduled));
+        }
+        self.ready
     }
 }
 
@@ -76,7 +80,7 @@ impl<S: Slice> Writing<S> {
             self.freed.insert(key);
             State::Blocked
         } else {
-            self.effects.ready += 1;
+            self.effects.ready.add_anywhere(1);
             State::Queued
         }
     }

@@ -106,7 +106,7 @@ pub(crate) fn settle_and_claim(
         Ok((settled, taken))
     })?;
     let claims = taken.committed(queue);
-    queue.wake(wakes);
+    queue.wake(&wakes);
     queue.database().coordination().tell_settled();
     Ok((settled, Ok(claims)))
 }

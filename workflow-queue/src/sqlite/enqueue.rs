@@ -12,6 +12,7 @@ use queue_core::queue_ids::QueueIds;
 use queue_core::sqlite::{handler_queue_or_create, rows, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
+use queue_core::{QueueSet, ReadyTasks};
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
 use super::statements::{
@@ -51,18 +52,24 @@ fn enqueue_one(
     queue_id: i64,
     submission: &Arc<Submission>,
 ) -> Result<Option<Enqueued>> {
+    let task = &submission.tasks[0].task;
+    let part = QueueSet::only(&task.queue, task.work.handler());
     let submission = Arc::clone(submission);
     let now = queue.database().now().wall;
     let inserted = queue.database().write_statement(move |connection| {
         insert_one(connection, queue_id, &submission.tasks[0].task, now)
     })?;
     Ok(inserted.map(|(enqueued, state)| {
+        let mut ready = ReadyTasks::default();
+        if state == State::Queued {
+            ready.add(part);
+        }
         let effects = Effects {
-            ready: usize::from(state == State::Queued),
+            ready,
             scheduled: state == State::Scheduled,
             ..Effects::default()
         };
-        queue.wake(queue.committed(effects));
+        queue.wake(&queue.committed(effects));
         enqueued
     }))
 }

@@ -172,7 +172,7 @@ impl Writing<'_> {
             .connection
             .prepare_cached(LIMIT_GATE)?
             .execute((queue, id))?;
-        self.effects.ready += usize::from(u16::MAX);
+        self.effects.ready.add_anywhere(usize::from(u16::MAX));
         Ok(())
     }
 }

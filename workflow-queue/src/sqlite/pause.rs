@@ -1,5 +1,6 @@
 //! Pause and resume: stop claims from a queue, and allow them again.
 
+use queue_core::ReadyTasks;
 use queue_core::error::Result;
 use queue_core::sqlite::verbs;
 
@@ -20,7 +21,7 @@ pub(crate) fn set_paused(queue: &WorkflowQueue, name: &str, paused: bool) -> Res
         Ok(changed)
     })?;
     if changed && !paused {
-        queue.wake(MANY);
+        queue.wake(&ReadyTasks::anywhere(MANY));
     }
     Ok(changed)
 }

@@ -9,6 +9,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use queue_core::ReadyTasks;
 use queue_core::error::Result;
 use queue_core::queue::WorkerInfo;
 use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, verbs};
@@ -49,7 +50,7 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
         connection.prepare_cached(PROMOTE_CLOSE)?.execute([])?;
         Ok(())
     })?;
-    database.coordination().wake(MANY);
+    database.coordination().wake(&ReadyTasks::anywhere(MANY));
     let mut living = Vec::new();
     for worker in database.read(verbs::workers)? {
         // No worker can have joined since the mark: the live workers are all there will be.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use queue_core::ReadyTasks;
 use queue_core::checks;
 use queue_core::error::Result;
 use queue_core::queue::{Invariant, Repaired, STEP};
@@ -71,10 +72,10 @@ pub(crate) fn repair(queue: &WorkflowQueue) -> Result<Vec<Repaired>> {
         for found in queue.database().read(|connection| step.find(connection))? {
             let (repaired, wakes) = queue.transaction(move |writing| found.repair(writing))?;
             all.extend(repaired);
-            most = most.max(wakes);
+            most = most.max(wakes.len());
         }
     }
-    queue.wake(most);
+    queue.wake(&ReadyTasks::anywhere(most));
     queue.database().coordination().tell_settled();
     Ok(summed(all))
 }

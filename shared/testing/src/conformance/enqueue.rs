@@ -1,6 +1,7 @@
 use std::sync::Barrier;
 
 use super::{Bench, Engine};
+use queue_core::ServedQueues;
 use queue_core::clock::Timestamp;
 use queue_core::error::Error;
 use queue_core::options::TaskOptions;
@@ -240,6 +241,36 @@ pub fn many_tasks_are_enqueued_in_one_call<E: Engine>() {
 
 /// workflow-queue woke no worker for a task with a delay; the task began at an idle worker's next
 /// poll, up to two seconds late. Now one worker is woken, and sleeps until the task is due.
+/// Any idle worker was woken. If it could not run the task, the right one waited for its poll.
+pub fn a_task_wakes_an_idle_worker_that_can_run_it<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let idle = [
+        bench.idle_worker_of("a".into(), ""),
+        bench.idle_worker_of("b".into(), ""),
+        bench.idle_worker_of("b".into(), "mail"),
+    ];
+    let woken = || idle.each_ref().map(|worker| worker.received().len());
+    let at_b = |task: NewTask| task.queue("b");
+    for _ in 0..4 {
+        bench.add(at_b(once("t")));
+        assert_eq!(woken(), [0, 1, 0]);
+        bench.add(at_b(NewTask::handler("mail", "")));
+        assert_eq!(woken(), [0, 0, 1]);
+        bench.add(once("elsewhere"));
+        assert_eq!(woken(), [0, 0, 0]);
+    }
+    let both = vec![once("t").queue("a"), at_b(once("t")), at_b(once("t"))];
+    bench.queue.enqueue(both).unwrap();
+    assert_eq!(woken(), [1, 1, 0]);
+    let later = bench.later(60_000);
+    bench.add(at_b(once("later").run_at(later)));
+    assert_eq!(woken()[1], 1, "it sleeps until the task is due");
+    let every = bench.idle_worker_of(ServedQueues::all([]), "");
+    bench.add(once("elsewhere"));
+    assert_eq!(woken(), [0, 0, 0]);
+    assert_eq!(every.received(), [Signal::Tasks]);
+}
+
 pub fn a_task_due_now_or_later_wakes_an_idle_worker<E: Engine>() {
     let bench = Bench::<E>::default();
     let idle = bench.idle_worker();

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use queue_core::ServedQueues;
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, WorkerId};
 use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Result;
@@ -131,7 +132,16 @@ impl<E: Engine> Bench<E> {
 
     /// An idle worker of another process.
     pub fn idle_worker(&self) -> Registration {
-        let serves = Serves::new(DEFAULT_QUEUE).commands(true);
+        self.idle_worker_of(DEFAULT_QUEUE.into(), "")
+    }
+
+    /// An idle worker of another process for one handler, or for commands ('').
+    pub fn idle_worker_of(&self, queues: ServedQueues, handler: &str) -> Registration {
+        let serves = if handler.is_empty() {
+            Serves::new(queues).commands(true)
+        } else {
+            Serves::new(queues).handlers([handler])
+        };
         let idle = Registration::new(&self.another(), 1, serves).unwrap();
         idle.set_idle(true);
         idle
@@ -221,6 +231,7 @@ macro_rules! conformance_tests {
                 a_task_exactly_at_a_limit_is_stored_whole
                 many_tasks_are_enqueued_in_one_call
                 a_task_due_now_or_later_wakes_an_idle_worker
+                a_task_wakes_an_idle_worker_that_can_run_it
             }
             handlers {
                 the_result_of_a_typed_handler_is_its_tasks_output

@@ -102,7 +102,7 @@ impl Host for SimulatedHost {
     }
 
     fn wake_another(&mut self) {
-        self.waker.wake(1);
+        self.waker.wake_another(self.registration.parts());
     }
 
     fn resize(&mut self, slots: u32) -> WorkerInfo {
