@@ -184,7 +184,7 @@ fn a_schedule_set_aside_is_named_with_the_reason_and_the_cure() {
 
 #[test]
 fn a_backfill_of_many_tasks_asks_on_a_terminal() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let add = ["schedule", "add", "tick", "true", "--every", "1m"];
     sandbox.ok(&[add.as_slice(), &["--zone", "UTC"]].concat());
     let range = "--from 2026-01-01 --to '2026-01-01 05:00'";
@@ -213,7 +213,7 @@ fn a_backfill_of_many_tasks_asks_on_a_terminal() {
 
 #[test]
 fn an_interval_keeps_its_anchor_unless_an_edit_gives_an_interval() {
-    let sandbox = Sandbox::new();
+    let sandbox = sandbox();
     let start = "2026-01-01 00:07";
     let add = ["schedule", "add", "tick", "true", "--every", "1h"];
     sandbox.ok(&[add.as_slice(), &["--zone", "UTC", "--start", start]].concat());

@@ -1,5 +1,6 @@
 use std::sync::Barrier;
 
+use super::tasks::once;
 use super::{Bench, Engine};
 use queue_core::ServedQueues;
 use queue_core::clock::Timestamp;
