@@ -186,7 +186,8 @@ fn a_schedule_set_aside_is_named_with_the_reason_and_the_cure() {
 fn a_backfill_of_many_tasks_asks_on_a_terminal() {
     let sandbox = sandbox();
     let add = ["schedule", "add", "tick", "true", "--every", "1m"];
-    sandbox.ok(&[add.as_slice(), &["--zone", "UTC"]].concat());
+    let from = ["--zone", "UTC", "--start", "2026-01-01"];
+    sandbox.ok(&[add.as_slice(), &from].concat());
     let range = "--from 2026-01-01 --to '2026-01-01 05:00'";
     let backfill = format!("{} schedule backfill tick {range}", program::path());
     for (answer, code, enqueued) in [("no\n", 1, 0), ("YES\n", 0, 301)] {
