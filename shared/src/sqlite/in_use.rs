@@ -96,29 +96,32 @@ impl WholeLock {
     ) -> Result<Option<Self>> {
         let path = sidecar.in_use_lock();
         let lock = LockFile::open(&path)?;
-        if lock.try_exclusive()? {
-            return Ok(Some(Self { _lock: lock }));
-        }
-        // A share is free again once the program that upgrades it now is done.
-        let may_be_done = lock.shared_within(&path, wait).is_ok();
-        lock.release();
-        if may_be_done && is_done()? {
-            return Ok(None);
-        }
-        match lock.exclusive_within(&path, wait) {
-            Ok(()) => Ok(Some(Self { _lock: lock })),
-            Err(error) if !error.is_busy() => Err(error),
-            Err(_) if is_done()? => Ok(None),
-            Err(_) => Err(Error::Busy {
-                what: format!(
+        let mut left = wait;
+        while !lock.try_exclusive()? {
+            // A share is free unless a program upgrades it now. One that has may keep it open.
+            let may_be_done = lock.try_shared()?;
+            lock.release();
+            if may_be_done && is_done()? {
+                return Ok(None);
+            }
+            if left.is_zero() {
+                let what = format!(
                     "its schema is older than this program's and can be upgraded only while nobody \
                      else has it open; {}; {STOP_THEM}",
                     users(&path)
-                ),
-            }),
+                );
+                return Err(Error::Busy { what });
+            }
+            let pause = left.min(LOOK_EVERY);
+            std::thread::sleep(pause);
+            left -= pause;
         }
+        Ok(Some(Self { _lock: lock }))
     }
 }
+
+/// Interval at which a program that waits to upgrade the schema checks if it may, or if another one has.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 const STOP_THEM: &str = "stop its workers and every other program that has it open";
 
