@@ -32,6 +32,7 @@ const LAYERS: [Layer; 7] = [
             "coordination",
             "error",
             "ids",
+            "in_turn",
             "location",
             "names",
             "options",

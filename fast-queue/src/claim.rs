@@ -3,19 +3,20 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use queue_core::Shares;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
 use queue_core::queue_ids::{Learned, QueueIds};
 use queue_core::sqlite::verbs::{ReadyQueue, ReadyStatements};
 use queue_core::sqlite::{Due, aside, rows, verbs};
+use queue_core::{InTurn, Shares};
 use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};
 use crate::queue::FastQueue;
 use crate::statements::{
-    CLAIM, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READ, CLAIM_READY, CLAIM_READY_NAMED,
+    CLAIM, CLAIM_IN_TURN, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READ, CLAIM_READY,
+    CLAIM_READY_NAMED,
 };
 
 const READY: ReadyStatements = ReadyStatements {
@@ -64,31 +65,16 @@ struct Attempt<'a> {
     done: ClaimEffects,
 }
 
-/// Claims one task of a single known handler queue in a lone statement; anything else in a
-/// transaction.
+/// Claims one task of a few known handler queues in a lone statement; anything else in a transaction.
 pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims> {
     let database = queue.database();
     let clock = database.clock();
     let due = *queue.due();
     if request.limit == 1
         && !due.must_look(clock.now())
-        && let Some((queue_id, (queue, handler))) = database.queue_ids().only(request)
+        && let Some(claims) = claim_alone(queue, request)?
     {
-        let (worker, queue, handler) = (request.worker, Arc::clone(queue), handler.to_owned());
-        let clock = Arc::clone(&clock);
-        let one = move |connection: &Connection| {
-            claim_one(
-                connection,
-                (queue_id, (&queue, &handler)),
-                worker,
-                clock.now(),
-            )
-        };
-        if let Some(task) = database.write_statement(one)? {
-            let mut claims = Claims::default();
-            claims.tasks.push(task);
-            return Ok(claims);
-        }
+        return Ok(claims);
     }
     let (guard, queue_ids) = (queue.guard.clone(), Arc::clone(database.queue_ids()));
     let request = request.clone();
@@ -96,6 +82,25 @@ pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims>
         claim_all(connection, &guard, &queue_ids, &request, due, clock.now())
     })?;
     Ok(done.committed(queue))
+}
+
+/// Claims one task in a lone statement. `None` if that finds no task, for any reason.
+fn claim_alone(queue: &FastQueue, request: &ClaimRequest) -> Result<Option<Claims>> {
+    let database = queue.database();
+    let (worker, clock) = (request.worker, database.clock());
+    if let Some((queue_id, (queue, handler))) = database.queue_ids().only(request) {
+        let (queue, handler) = (Arc::clone(queue), handler.to_owned());
+        let task = database.write_statement(move |connection| {
+            let from = (queue_id, (&queue, handler.as_str()));
+            claim_one(connection, from, worker, clock.now())
+        })?;
+        return Ok(task.map(Claims::of_one));
+    }
+    let Some(queues) = InTurn::of(request, database.queue_ids()) else {
+        return Ok(None);
+    };
+    database
+        .write_statement(move |connection| claim_in_turn(connection, &queues, worker, clock.now()))
 }
 
 /// Claims the next task of a handler queue in one statement. `None` if that finds no task, for any
@@ -108,6 +113,18 @@ pub(crate) fn claim_one(
 ) -> Result<Option<ClaimedTask>> {
     let parameters = (queue_id, worker.0, now.wall.0);
     verbs::claim_one(connection, CLAIM_ONE, parameters, names)
+}
+
+/// As [`claim_one`], from the first of several handler queues.
+pub(crate) fn claim_in_turn(
+    connection: &Connection,
+    queues: &InTurn,
+    worker: WorkerId,
+    now: Now,
+) -> Result<Option<Claims>> {
+    let [first, second, third, fourth] = queues.in_order();
+    let parameters = (worker.0, now.wall.0, first, second, third, fourth);
+    verbs::claim_in_turn(connection, CLAIM_IN_TURN, parameters, queues)
 }
 
 /// Claims up to the requested number, within a transaction.

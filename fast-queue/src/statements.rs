@@ -12,6 +12,7 @@ queue_core::statements! {
     ENQUEUE_ID_OF_KEY = "enqueue_id_of_key",
     CLAIM = "claim",
     CLAIM_ONE = "claim_one",
+    CLAIM_IN_TURN = "claim_in_turn",
     CLAIM_NEXT = "claim_next",
     CLAIM_READ = "claim_read",
     CLAIM_READY = "claim_ready",

@@ -79,6 +79,15 @@ impl ClaimRequest {
         self.handlers = handlers.into_iter().map(Into::into).collect();
         self
     }
+
+    /// Handler of the request if it is for one handler alone, '' if it is for commands alone.
+    pub(crate) fn only_handler(&self) -> Option<&str> {
+        match self.handlers.as_slice() {
+            [] if self.commands => Some(""),
+            [handler] if !self.commands => Some(handler),
+            _ => None,
+        }
+    }
 }
 
 /// A task with the claim to run it.
@@ -136,6 +145,16 @@ pub struct Claims {
     /// True if fewer tasks than allowed were claimed, and more are left: the other free slots are
     /// kept for other queues.
     pub left: bool,
+}
+
+impl Claims {
+    /// Result of a claim that took one task and looked at nothing else.
+    pub fn of_one(task: ClaimedTask) -> Self {
+        Self {
+            tasks: vec![task],
+            ..Self::default()
+        }
+    }
 }
 
 /// State of a claim, as a heartbeat finds it.

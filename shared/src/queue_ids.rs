@@ -42,11 +42,7 @@ impl QueueIds {
     /// Id of the only handler queue that a request names, with its queue and its handler ('' for
     /// commands). `None` if the request names several, or if the id is not known.
     pub fn only<'r>(&self, request: &'r ClaimRequest) -> Option<(i64, (&'r Arc<str>, &'r str))> {
-        let handler = match request.handlers.as_slice() {
-            [] if request.commands => "",
-            [handler] if !request.commands => handler,
-            _ => return None,
-        };
+        let handler = request.only_handler()?;
         let queue = request.queues.only()?;
         Some((self.get(queue, handler)?, (queue, handler)))
     }

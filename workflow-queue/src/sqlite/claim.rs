@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::Shares;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
@@ -12,11 +11,12 @@ use queue_core::outcome::{Settled, Settlement};
 use queue_core::sqlite::verbs::{ReadyQueue, ReadyStatements};
 use queue_core::sqlite::{Due, aside, rows, verbs};
 use queue_core::task::TaskId;
+use queue_core::{InTurn, Shares};
 use rusqlite::{Connection, Row};
 
 use super::statements::{
-    CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READY, CLAIM_READY_NAMED, LATE_NEXT,
-    QUEUE_LIMITED,
+    CLAIM_IN_TURN, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READY, CLAIM_READY_NAMED,
+    LATE_NEXT, QUEUE_LIMITED,
 };
 use super::transaction::Writing;
 use super::{limits, schedules};
@@ -73,10 +73,8 @@ pub(crate) fn claim(queue: &WorkflowQueue, request: &ClaimRequest) -> Result<Cla
     queue.check_promoted()?;
     let (due, lease) = (*queue.due(), queue.lease_duration());
     if request.limit == 1
-        && let Some(task) = claim_one(queue, request, due)?
+        && let Some(claims) = claim_alone(queue, request, due)?
     {
-        let mut claims = Claims::default();
-        claims.tasks.push(task);
         return Ok(claims);
     }
     let request = request.clone();
@@ -111,27 +109,41 @@ pub(crate) fn settle_and_claim(
     Ok((settled, Ok(claims)))
 }
 
-/// Claims the next task of the only handler queue that the request names, in a lone statement. `None`
-/// if that finds no task, or if something else has to be done first.
-fn claim_one(
-    queue: &WorkflowQueue,
-    request: &ClaimRequest,
-    due: Due,
-) -> Result<Option<ClaimedTask>> {
+/// Claims one task of a few known handler queues in a lone statement. `None` if that finds no task, or
+/// if something else has to be done first.
+fn claim_alone(queue: &WorkflowQueue, request: &ClaimRequest, due: Due) -> Result<Option<Claims>> {
     let database = queue.database();
-    let Some((queue_id, (queue_name, handler))) = database.queue_ids().only(request) else {
-        return Ok(None);
-    };
     if due.must_look(database.now()) {
         return Ok(None);
     }
+    // The clock is read inside the statement's turn: a lease that begins there is whole, however long
+    // the writer waited.
     let (worker, lease, clock) = (request.worker, queue.lease_duration(), database.clock());
-    let (queue_name, handler) = (Arc::clone(queue_name), handler.to_owned());
+    if let Some((queue_id, (queue_name, handler))) = database.queue_ids().only(request) {
+        let (queue_name, handler) = (Arc::clone(queue_name), handler.to_owned());
+        let task = database.write_statement(move |connection| {
+            let from = (queue_id, (&queue_name, handler.as_str()));
+            take_one(connection, from, worker, clock.now(), lease)
+        })?;
+        return Ok(task.map(Claims::of_one));
+    }
+    let Some(queues) = InTurn::of(request, database.queue_ids()) else {
+        return Ok(None);
+    };
     database.write_statement(move |connection| {
-        // Read inside the statement's turn: a lease that begins here is whole, however long the
-        // writer waited.
-        let from = (queue_id, (&queue_name, handler.as_str()));
-        take_one(connection, from, worker, clock.now(), lease)
+        let now = clock.now();
+        let [first, second, third, fourth] = queues.in_order();
+        let lease_until = now.boot.after(lease).0;
+        let parameters = (
+            worker.0,
+            now.wall.0,
+            lease_until,
+            first,
+            second,
+            third,
+            fourth,
+        );
+        verbs::claim_in_turn(connection, CLAIM_IN_TURN, parameters, &queues)
     })
 }
 

@@ -13,6 +13,7 @@ queue_core::statements! {
     CLAIM_READY_NAMED = "claim_ready_named",
     CLAIM_NEXT = "claim_next",
     CLAIM_ONE = "claim_one",
+    CLAIM_IN_TURN = "claim_in_turn",
     CLAIM_PROMOTE_DUE = "claim_promote_due",
     CLAIM_READ = "claim_read",
     CLAIM_SPEND = "claim_spend",

@@ -29,7 +29,7 @@ mod workers;
 pub use ageing::set_ageing;
 pub use cancel::{cancel, cancel_waiting, request_cancel, store_reason};
 pub(super) use claim::one::add_function;
-pub use claim::one::claim_one;
+pub use claim::one::{claim_in_turn, claim_one};
 pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
 pub use edit::edit;

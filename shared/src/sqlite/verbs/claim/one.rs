@@ -10,19 +10,23 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params};
 
 use super::super::super::rows::{self, Columns};
-use crate::claim::{ClaimedTask, WorkerId};
+use crate::claim::{ClaimedTask, Claims, WorkerId};
 use crate::error::Result;
+use crate::in_turn::InTurn;
 use crate::task::Work;
 
 thread_local! {
     /// Task that the current statement of this thread takes.
     static CLAIMED: Cell<Option<ClaimedTask>> = const { Cell::new(None) };
+    /// Its queue id, if the statement takes from several queues.
+    static TAKEN_FROM: Cell<i64> = const { Cell::new(0) };
     /// True if this version could not read it.
     static UNREADABLE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Arguments of the function: its value, the worker, and the columns of [`rows::claimed_task`]. An
-/// engine with dependencies passes one more: true if the task has any.
+/// engine with dependencies passes one more: true if the task has any. After that comes the queue id in
+/// a statement for several queues.
 const ARGUMENTS: usize = 2 + rows::CLAIMED_COLUMNS;
 
 /// Number of arguments, as `SQLite` writes a function of any number.
@@ -51,6 +55,9 @@ pub(in super::super::super) fn add_function(connection: &Connection) -> rusqlite
         if context.len() > ARGUMENTS {
             task.depends = context.get(ARGUMENTS)?;
         }
+        if context.len() > ARGUMENTS + 1 {
+            TAKEN_FROM.set(context.get(ARGUMENTS + 1)?);
+        }
         CLAIMED.set(Some(task));
         context.get::<i64>(0)
     })
@@ -68,6 +75,35 @@ pub fn claim_one(
     parameters: impl Params,
     (queue, handler): (&Arc<str>, &str),
 ) -> Result<Option<ClaimedTask>> {
+    let mut claimed = take_one(connection, sql, parameters, handler)?;
+    if let Some(task) = &mut claimed {
+        task.queue = Arc::clone(queue);
+    }
+    Ok(claimed)
+}
+
+/// As [`claim_one`], from the first of several queues with a task. The statement passes the queue id to
+/// the function.
+///
+/// # Errors
+/// As [`claim_one`].
+pub fn claim_in_turn(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    queues: &InTurn,
+) -> Result<Option<Claims>> {
+    let claimed = take_one(connection, sql, parameters, queues.handler())?;
+    Ok(claimed.map(|task| queues.claims(task, TAKEN_FROM.get())))
+}
+
+/// Executes the statement. The task that it takes has no queue yet.
+fn take_one(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    handler: &str,
+) -> Result<Option<ClaimedTask>> {
     CLAIMED.set(None);
     UNREADABLE.set(false);
     match connection.prepare_cached(sql)?.execute(parameters) {
@@ -75,11 +111,10 @@ pub fn claim_one(
         done => done?,
     };
     let mut claimed = CLAIMED.take();
-    if let Some(task) = &mut claimed {
-        task.queue = Arc::clone(queue);
-        if let Work::Handler { handler: name, .. } = &mut task.work {
-            handler.clone_into(name);
-        }
+    if let Some(task) = &mut claimed
+        && let Work::Handler { handler: name, .. } = &mut task.work
+    {
+        handler.clone_into(name);
     }
     Ok(claimed)
 }
