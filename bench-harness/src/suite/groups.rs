@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::findings::Findings;
 use super::{
-    bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, schedules,
-    single, sleepers, threads, wakeup,
+    bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, queues,
+    schedules, single, sleepers, threads, wakeup,
 };
 use crate::Result;
 use crate::report::Figure;
@@ -99,6 +99,12 @@ pub(super) const GROUPS: &[Group] = &[
         depth::measure_workflow,
     )
     .with(depth::chart),
+    both(
+        "queues",
+        "workers of several queues",
+        queues::measure::<Fast>,
+        queues::measure::<Workflow>,
+    ),
     Group {
         name: "dag",
         what: "a DAG of 100k tasks, inserted and drained",

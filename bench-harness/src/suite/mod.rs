@@ -24,6 +24,7 @@ mod memory;
 mod process;
 mod processes;
 mod progress;
+mod queues;
 mod schedules;
 mod single;
 mod sleepers;
