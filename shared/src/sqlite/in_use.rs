@@ -89,6 +89,10 @@ impl WholeLock {
     ///
     /// # Errors
     /// [`Error::Busy`] with the processes that keep it open.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing ends the wait for a lock of this kind"
+    )]
     pub(super) fn take_to_upgrade(
         sidecar: &Sidecar,
         wait: Duration,
