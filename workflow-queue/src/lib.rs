@@ -33,7 +33,7 @@
 //! everything that it promises. `queue_core` is the inside of both engines: its paths may change with
 //! any version.
 //!
-//! Reading order: [`submission`] defines the tasks of a request; `graph` and `upstream` are the
+//! Reading order: [`workflow_task`] defines the tasks of a request; `graph` and `upstream` are the
 //! pure part of dependencies; `dispatch` and `workflow` list the verbs. `plan` decides, over a
 //! `slice` of the rows, and `sqlite` has the statements. [`handlers`] receive the engine with their
 //! tasks.

@@ -121,7 +121,7 @@ impl<Q: Queue> Worker<Q> {
     ///
     /// # Errors
     /// [`Error::Invalid`] if it has neither handlers nor permission to run commands, and as
-    /// [`ServedQueues::check`];
+    /// [`ServedQueues::check`](crate::served::ServedQueues::check);
     /// [`Error::Unusable`] if it is to run commands as root from a file that others can change;
     /// else as [`Queue::register`], and when the system refuses a file or a socket.
     pub fn new(queue: Arc<Q>, options: WorkerOptions) -> Result<Self> {
