@@ -29,8 +29,8 @@ impl Checks {
         }
     }
 
-    /// Checks that the task a claim took last comes before the oldest tasks of every priority and
-    /// handler that it left.
+    /// Checks that the task a claim took last comes before the oldest tasks of every level, of a
+    /// priority and a handler, that it left.
     fn check_aged_order(&mut self, taken: &[TaskId], queue: &str, ageing: Ageing, at: At<'_>) {
         let step = i64::try_from(ageing.step().as_millis()).unwrap();
         let rank = |task: TaskId| {
@@ -43,14 +43,20 @@ impl Checks {
             return;
         };
         let mut oldest: BTreeMap<(i32, i64), TaskId> = BTreeMap::new();
+        let level = |task: TaskId| (self.model.nodes[&task].priority, self.rows[&task].queue_id);
         for task in self.left(queue) {
-            let level = (self.model.nodes[&task].priority, self.rows[&task].queue_id);
-            oldest.entry(level).or_insert(task);
+            oldest.entry(level(task)).or_insert(task);
         }
         let mut is_aged = false;
-        for task in oldest.into_values() {
+        for (of, task) in oldest {
             let node = &self.model.nodes[&task];
-            let passed = is_plain(node) && rank(task) > rank(last);
+            // Within a level the lowest id comes first, also if another task could run earlier.
+            let precedes = if of == level(last) {
+                task < last
+            } else {
+                rank(task) > rank(last)
+            };
+            let passed = is_plain(node) && precedes;
             let what = || format!("{task} was passed over by {taken:?} under {ageing:?}");
             at.check(!passed, what);
             is_aged |= node.priority > self.model.nodes[&last].priority;
