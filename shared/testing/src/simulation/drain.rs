@@ -5,7 +5,7 @@ use super::faulty::all_tasks;
 use queue_core::clock::BootTime;
 use queue_core::queue::Queue;
 use queue_core::state::State;
-use queue_core::task::DEFAULT_QUEUE;
+use queue_core::task::{DEFAULT_QUEUE, TaskId};
 
 /// The file of one in so many runs is verified.
 const VERIFY_ONE_IN: u64 = 8;
@@ -26,8 +26,10 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
         // The result does not matter.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, false);
-        let known = self.world.lock().acknowledged();
-        let _ = self.queue().release(&known);
+        // Also tasks whose enqueue was never acknowledged.
+        let tasks = all_tasks(&self.queues[0].inner).unwrap_or_default();
+        let tasks: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
+        let _ = self.queue().release(&tasks);
         self.extension.drain(&self.context());
         self.wake_all();
         for turns in 0..self.config.drain {
