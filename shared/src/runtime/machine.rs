@@ -95,6 +95,8 @@ pub(crate) struct Machine {
     unusable: bool,
     /// Error of the last call that was refused and repeated.
     refusal: Option<Error>,
+    /// Time of the last step if its actions kill executions and the worker is to end.
+    killed_at: Option<BootTime>,
     actions: Vec<Action>,
 }
 
@@ -148,6 +150,7 @@ impl Machine {
             error: None,
             unusable: false,
             refusal: None,
+            killed_at: None,
             actions: Vec::new(),
         }
     }
@@ -190,6 +193,12 @@ impl Machine {
         }
         self.watch_clock(now);
         self.end_what_is_overdue(now);
+        // The process may be stopped before it kills, so that another step follows at once.
+        let kills = self.actions.iter().any(Action::kills);
+        if kills || self.killed_at.is_some() {
+            self.extend_give_up(now);
+        }
+        self.killed_at = (kills && self.is_ending()).then_some(now.boot);
     }
 
     /// Time at which the next execution has to be ended, or the worker's own time is over.
@@ -200,7 +209,11 @@ impl Machine {
         };
         let executions = self.running.iter().filter_map(Execution::acts_at);
         let left = self.running.iter().filter_map(|run| self.left_at(run));
-        executions.chain(left).chain(stop).min()
+        executions
+            .chain(left)
+            .chain(stop)
+            .chain(self.killed_at)
+            .min()
     }
 
     /// Returns true if the worker was told to stop, or had to.
@@ -391,6 +404,7 @@ impl Machine {
         let mut sooner = |at: Option<BootTime>| wake_at = at.map_or(wake_at, |at| at.min(wake_at));
         // A deadline that has passed is not waited for again while a handler does not end.
         sooner(self.deadline().filter(|at| *at > now.boot));
+        sooner(self.killed_at);
         sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
         let asks = self.may_claim(self.free()) || self.want_review;
         sooner(asks.then_some(self.claim_backoff.until));

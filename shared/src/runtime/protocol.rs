@@ -171,6 +171,13 @@ pub(crate) enum Action {
     Report(WorkerEvent),
 }
 
+impl Action {
+    /// Returns true if it kills an execution.
+    pub(super) fn kills(&self) -> bool {
+        matches!(self, Self::Signal { ending, .. } if *ending == Ending::Kill)
+    }
+}
+
 /// Free slots that a claim may fill.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClaimSlots {

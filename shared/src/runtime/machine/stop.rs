@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::end::Ending;
 use super::super::execution::{Execution, Finished};
 use super::super::protocol::{Action, Halt, WorkerEvent};
 use super::super::stop_reason::StopReason;
@@ -56,16 +55,8 @@ impl Machine {
             }
         }
         let kill_at = now.boot.after(self.config.grace);
-        let mut killed = false;
         for execution in self.running.iter_mut() {
-            let action = execution.overdue(now, kill_at);
-            killed |=
-                matches!(&action, Some(Action::Signal { ending, .. }) if *ending == Ending::Kill);
-            self.actions.extend(action);
-        }
-        // A worker that was stopped by SIGSTOP may send the signal late.
-        if killed {
-            self.extend_give_up(now);
+            self.actions.extend(execution.overdue(now, kill_at));
         }
     }
 

@@ -141,7 +141,9 @@ fn a_timeout_counts_from_the_start_of_the_task() {
 #[test]
 fn a_command_that_survives_its_kill_is_left_behind_and_reported() {
     let mut machine = running(&[1]);
-    machine.step(at(10), [Event::Stop, Event::Stop]);
+    let step = machine.step(at(10), [Event::Stop, Event::Stop]);
+    assert_eq!(step.wake_at, Some(BootTime(10)));
+    assert!(machine.step(at(10), []).wake_at > Some(BootTime(10)));
     assert!(!machine.step(at(5_009), []).finished);
     assert!(machine.step(at(5_010), []).finished);
     let left = machine.unrecorded();

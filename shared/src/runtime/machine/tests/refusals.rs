@@ -271,6 +271,7 @@ fn a_handler_has_two_seconds_to_return_after_a_second_stop() {
     let mut machine = running_handler();
     let step = machine.step(at(10), [Event::Stop, Event::Stop]);
     assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    machine.step(at(10), []);
     assert_eq!(machine.deadline(), Some(BootTime(2_010)));
     assert!(!machine.step(at(2_009), []).finished);
     assert!(machine.step(at(2_010), []).finished);

@@ -188,6 +188,35 @@ fn outcomes_of_a_stop_may_be_recorded_for_five_seconds_after_the_kill() {
     assert!(machine.step(at(end + 5_000), []).finished);
 }
 
+/// It left its command running, and its outcome to recovery.
+#[test]
+fn a_worker_that_was_stopped_before_it_could_kill_waits_for_the_end() {
+    let mut machine = running(&[1]);
+    machine.step(at(0), [Event::Stop]);
+    machine.step(at(8_000), []);
+    let step = machine.step(at(10_000), []);
+    assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    assert_eq!(step.wake_at, Some(BootTime(10_000)));
+    // The signal is sent only now.
+    assert!(!machine.step(at(60_000), []).finished);
+    assert!(!machine.attend(at(60_001), []).finished);
+    let step = machine.step(at(60_002), [ended(1, End::Signalled(9))]);
+    assert_eq!(outcomes(&step), [Outcome::Returned]);
+    assert!(machine.step(at(60_003), [recorded()]).finished);
+}
+
+/// No signal ends a process that waits for a device.
+#[test]
+fn a_command_that_does_not_die_is_waited_for_no_longer_than_the_last_writes() {
+    let mut machine = running(&[1]);
+    machine.step(at(0), [Event::Stop]);
+    machine.step(at(8_000), []);
+    machine.step(at(10_000), []);
+    let step = machine.step(at(10_001), []);
+    assert!(!step.finished && step.wake_at.unwrap() <= BootTime(15_001));
+    assert!(machine.step(at(15_001), []).finished);
+}
+
 #[test]
 fn each_stop_request_is_reported_with_the_number_of_running_tasks() {
     let told = |step: &Step| {
