@@ -232,6 +232,10 @@ impl Attempt<'_> {
         while self.aside < aside::AT_MOST
             && let Some(at) = turns.next()
         {
+            if self.take_last(&ready[at])? {
+                turns.took(at);
+                continue;
+            }
             let queue = &mut ready[at];
             let name = Arc::clone(queue.name());
             match queue.next_task(self.connection, turns.portion(at))? {
@@ -247,6 +251,19 @@ impl Attempt<'_> {
         self.shares = turns.end();
         self.done.claims.after = self.shares.after().cloned();
         Ok(())
+    }
+
+    /// Fills the last free slot from a queue of one handler, in one statement. Returns false if that
+    /// takes no task, for any reason.
+    fn take_last(&mut self, queue: &ReadyQueue) -> Result<bool> {
+        let Some(handler) = queue.only_by_priority().filter(|_| self.missing() == 1) else {
+            return Ok(false);
+        };
+        let from = (handler.id, (queue.name(), handler.handler.as_str()));
+        let task = claim_one(self.connection, from, self.request.worker, self.now)?;
+        let is_taken = task.is_some();
+        self.done.claims.tasks.extend(task);
+        Ok(is_taken)
     }
 
     /// Queues that the worker serves and that have tasks. Only a claim without any has to look for the

@@ -5,22 +5,21 @@ use std::path::Path;
 use queue_core::claim::WorkerId;
 use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
-use queue_core::{ClaimRequest, NewTask, Outcome, Queue, Settlement, State};
+use queue_core::{ClaimRequest, NewTask, Queue, State};
 use workflow_queue::{Limit, Settings, WorkflowTask};
 
 use super::chart::{self, Sampled};
+use super::claims::micros_a_claim;
 use super::context::{Context, database};
 use super::fill::{BYTES_A_TASK, insert, insert_keyed};
 use super::findings::Findings;
 use crate::Result;
-use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::measure::{Spread, Subject, interleaved};
 use crate::report::document::Curves;
 use crate::report::{Bar, Figure, short};
 use crate::systems::raw::{connect, queue_id};
 use crate::systems::{Engine, EngineName, Fast, Workflow};
 
-/// Claims of one sample, one commit each.
-const CLAIMS: usize = 500;
 /// Number of claimable tasks in every file.
 const PENDING: i64 = 1_000;
 const MILLION: i64 = 1_000_000;
@@ -92,9 +91,9 @@ fn crowd(context: &Context) -> i64 {
 fn measure<E: Engine>(context: &Context, files: &[File]) -> Result<Vec<Figure>> {
     let folder = context.scratch()?;
     let queues = filled::<E>(context, folder.path(), files)?;
-    let subjects = queues
-        .iter()
-        .map(|queue| -> Subject<'_> { Box::new(move || micros_a_claim(queue)) });
+    let subjects = queues.iter().map(|queue| -> Subject<'_> {
+        Box::new(move || micros_a_claim(queue, &DEFAULT_QUEUE.into()))
+    });
     let samples = interleaved(context.rounds(), subjects.collect())?;
     let base = &samples[0];
     let figure = |((_, _, name), samples): (&File, &Vec<f64>)| {
@@ -150,10 +149,11 @@ fn pending<E: Engine>(
     let files: Vec<File> = places.iter().map(file).collect::<Result<_>>()?;
     let queues = filled::<E>(context, folder, &files)?;
     let places = places.to_vec();
+    let default = DEFAULT_QUEUE.into();
     Ok(Sampled::new(E::NAME.as_str(), move |place| {
         let index = places.iter().position(|one| *one == place);
         let queue = index.and_then(|index| queues.get(index));
-        micros_a_claim(queue.ok_or("there is no file of that depth")?)
+        micros_a_claim(queue.ok_or("there is no file of that depth")?, &default)
     }))
 }
 
@@ -167,29 +167,10 @@ fn filled<E: Engine>(context: &Context, folder: &Path, files: &[File]) -> Result
         std::fs::create_dir(&own)?;
         fill::<E>(&database(&own), *load, *crowd)?;
         let queue = E::open(&database(&own), Durability::Fast)?;
-        micros_a_claim(&queue)?;
+        micros_a_claim(&queue, &DEFAULT_QUEUE.into())?;
         queues.push(queue);
     }
     Ok(queues)
-}
-
-/// Claims one by one, returns the tasks to the queue, and computes the mean time of a claim.
-fn micros_a_claim(queue: &impl Queue) -> Result<f64> {
-    let request = ClaimRequest::new(WorkerId::from_bits(queue.random()), 1).commands(true);
-    let mut claimed = Vec::with_capacity(CLAIMS);
-    let watch = Stopwatch::start();
-    for _ in 0..CLAIMS {
-        claimed.extend(queue.claim(&request)?.tasks);
-    }
-    let seconds = watch.seconds();
-    if claimed.len() != CLAIMS {
-        return Err(format!("{} of {CLAIMS} tasks were claimed", claimed.len()).into());
-    }
-    let returned = claimed
-        .into_iter()
-        .map(|task| Settlement::new(task.claim, Outcome::Returned));
-    queue.settle(returned.collect())?;
-    Ok(seconds * 1e6 / count(CLAIMS))
 }
 
 /// Makes a file with a thousand claimable tasks and a crowd of others. The engine makes the first task

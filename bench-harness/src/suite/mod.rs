@@ -7,6 +7,7 @@
 mod bulk;
 mod case;
 mod chart;
+mod claims;
 mod cli;
 mod commands;
 mod context;

@@ -10,21 +10,20 @@ use queue_core::runtime::handlers::{Done, Handlers};
 use queue_core::runtime::{Observer, Worker, WorkerEvent, WorkerOptions};
 use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
-use queue_core::{
-    ClaimRequest, NewTask, Outcome, Queue, ServedQueue, ServedQueues, Settlement, State, WorkerId,
-};
+use queue_core::{NewTask, Queue, ServedQueue, ServedQueues, State};
 
+use super::claims::micros_a_claim;
 use super::context::{Context, database};
 use super::fill::{BYTES_A_TASK, insert};
 use super::stamp::monotonic_nanos;
 use crate::Result;
-use crate::measure::{Spread, Stopwatch, Subject, count, interleaved, pause};
+use crate::measure::{Spread, Subject, count, interleaved, pause};
 use crate::report::{Bar, Figure, short};
 use crate::systems::Engine;
 use crate::systems::raw::{connect, queue_id};
 
-/// Claims of one sample, one commit each.
-const CLAIMS: usize = 500;
+/// Rounds of the claims: two of their bars are close to 1, and a round varies more than that.
+const ROUNDS: usize = 45;
 /// Tasks in the queues without very many.
 const FEW: i64 = 1_000;
 /// Queues of which only three have tasks.
@@ -66,7 +65,7 @@ fn claims<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
         Box::new(|| micros_a_claim(&three, &of_three())),
         Box::new(|| micros_a_claim(&many, &ServedQueues::all([]))),
     ];
-    let samples = interleaved(context.rounds(), subjects)?;
+    let samples = interleaved(context.either(3, ROUNDS), subjects)?;
     let base = &samples[0];
     let figure = |(samples, (name, bar)): (&Vec<f64>, (&str, f64))| {
         Figure::ratio(
@@ -90,30 +89,6 @@ fn claims<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
 
 fn of_three() -> ServedQueues {
     ServedQueues::named(THREE.map(ServedQueue::new))
-}
-
-/// Claims one by one as a worker with one free slot, returns the tasks to their queues, and computes
-/// the mean time of a claim.
-fn micros_a_claim(queue: &impl Queue, queues: &ServedQueues) -> Result<f64> {
-    let mut request = ClaimRequest::new(WorkerId::from_bits(queue.random()), 1)
-        .commands(true)
-        .queues(queues.clone());
-    let mut claimed = Vec::with_capacity(CLAIMS);
-    let watch = Stopwatch::start();
-    for _ in 0..CLAIMS {
-        let claims = queue.claim(&request)?;
-        request.after = claims.after;
-        claimed.extend(claims.tasks);
-    }
-    let seconds = watch.seconds();
-    if claimed.len() != CLAIMS {
-        return Err(format!("{} of {CLAIMS} tasks were claimed", claimed.len()).into());
-    }
-    let returned = claimed
-        .into_iter()
-        .map(|task| Settlement::new(task.claim, Outcome::Returned));
-    queue.settle(returned.collect())?;
-    Ok(seconds * 1e6 / count(CLAIMS))
 }
 
 /// Makes a file with very many tasks in one queue, few in two others, and so many empty queues. The

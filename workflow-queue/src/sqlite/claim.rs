@@ -328,6 +328,10 @@ impl OngoingClaim<'_, '_> {
             let portion = limit
                 .as_ref()
                 .map_or(portion, |limit| portion.min(limit.left));
+            if self.take_last(&ready[at])? {
+                turns.took(at);
+                continue;
+            }
             let queue = &mut ready[at];
             let name = Arc::clone(queue.name());
             let connection = self.writing.slice.connection;
@@ -358,6 +362,24 @@ impl OngoingClaim<'_, '_> {
         self.shares = turns.end();
         self.taken.claims.after = self.shares.after().cloned();
         Ok(())
+    }
+
+    /// Fills the last free slot from a queue of one handler without a limit, in one statement. Returns
+    /// false if that takes no task, for any reason.
+    fn take_last(&mut self, queue: &ReadyQueue) -> Result<bool> {
+        let is_last = self.missing() == 1;
+        let only = queue.only_by_priority();
+        let Some(handler) = only.filter(|handler| is_last && !handler.mark) else {
+            return Ok(false);
+        };
+        let from = (handler.id, (queue.name(), handler.handler.as_str()));
+        let (worker, now) = (self.request.worker, self.now());
+        let lease = self.lease_until.since(now.boot);
+        let connection = self.writing.slice.connection;
+        let task = take_one(connection, from, worker, now, lease)?;
+        let is_taken = task.is_some();
+        self.taken.claims.tasks.extend(task);
+        Ok(is_taken)
     }
 
     /// Limit of a queue, if it has one. A claim that it holds up is to be made again once it allows
