@@ -10,6 +10,8 @@ use rusqlite::Connection;
 use super::checkpoint::{self, Checkpoints, Next, Pass};
 use super::connection::open_writer;
 use super::fault::{Fault, Shared};
+use super::file_sync::sync_file;
+use super::log_limit::LogLimit;
 use super::log_stamp::LogStamp;
 use super::operation::lock;
 use super::options::OpenOptions;
@@ -52,6 +54,8 @@ pub(super) struct Checkpointer {
     due: OnceLock<Sender<()>>,
     /// Long log that was looked at last.
     looked_at: Mutex<Option<LogStamp>>,
+    /// Limit of the writer's connection.
+    limit: Mutex<LogLimit>,
 }
 
 #[derive(Debug)]
@@ -93,12 +97,33 @@ impl Checkpointer {
             }),
             due: OnceLock::new(),
             looked_at: Mutex::default(),
+            limit: Mutex::new(LogLimit::new()),
         }
     }
 
-    /// Takes in a commit of this thread.
-    pub(super) fn committed(&self) {
+    /// Takes in a commit of this thread on the writer's connection.
+    pub(super) fn committed(&self, connection: &Connection) {
         let frames = take_frames();
+        if frames == 0 {
+            return;
+        }
+        let limit = {
+            let mut limit = lock(&self.limit);
+            limit.committed(frames).then(|| limit.bytes())
+        };
+        if let Some(bytes) = limit {
+            // With an old limit more is cut at once, which only takes longer.
+            let _ = connection.pragma_update(None, "journal_size_limit", bytes);
+        }
+        self.has_grown(frames);
+    }
+
+    /// Takes in a commit of this thread on another connection, which never cuts the log.
+    pub(super) fn committed_beside(&self) {
+        self.has_grown(take_frames());
+    }
+
+    fn has_grown(&self, frames: u32) {
         if frames > 0 && lock(&self.shared.checkpoints).committed(frames) {
             self.wake();
         }
@@ -192,6 +217,9 @@ impl Work {
         if !exclusive {
             return self.run(PASSIVE);
         }
+        // Only a pass that moves the whole log syncs the file. The writers would wait for the sync of
+        // all that the passes before have written.
+        self.on_connection(sync_file)?;
         let writers = WriterLock::open(&self.lock_path).map_err(|error| error.to_string())?;
         writers.exclusive().map_err(|error| error.to_string())?;
         let pass = self.run(PASSIVE);
@@ -201,6 +229,15 @@ impl Work {
 
     /// Runs a checkpoint; `None` if others prevent it, or the database was closed.
     fn run(&self, sql: &str) -> Result<Option<Pass>, String> {
+        let pass = self.on_connection(|connection| run(connection, sql))?;
+        Ok(pass.flatten())
+    }
+
+    /// Calls `work` with the connection; `None` if the database was closed.
+    fn on_connection<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, String> {
         let mut slot = lock(&self.connection);
         if let Slot::Unused = *slot {
             let opened = open_writer(&self.path, &self.options);
@@ -209,7 +246,7 @@ impl Work {
         let Slot::Open(connection) = &*slot else {
             return Ok(None);
         };
-        run(connection, sql).map_err(|error| {
+        work(connection).map(Some).map_err(|error| {
             let what = error.to_string();
             if Fault::of(&error) == Fault::Sync {
                 self.poison.set(Some(Shared(Arc::new(error))));

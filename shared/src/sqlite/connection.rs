@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::located;
 use super::locate::unusable;
+use super::log_limit::LogLimit;
 use super::options::{Durability, OpenOptions};
 use super::statement;
 use super::verbs;
@@ -20,9 +21,6 @@ const USE_WAL: &str = statement(include_str!("../../queries/use_wal.sql"));
 
 /// Oldest `SQLite` without the bug that damages a file when a checkpoint and a log reset meet.
 pub(super) const OLDEST_SQLITE: i32 = 3_051_003;
-
-/// Size of the log, in bytes, to which `SQLite` truncates it once its contents are in the file.
-const WAL_LIMIT: i64 = 16 * 1024 * 1024;
 
 /// Number of prepared statements kept by each connection.
 const STATEMENTS: usize = 64;
@@ -165,7 +163,7 @@ fn prepare_writer(connection: &Connection, options: &OpenOptions) -> rusqlite::R
     for (pragma, value) in [
         ("synchronous", options.durability.synchronous()),
         ("wal_autocheckpoint", 0),
-        ("journal_size_limit", WAL_LIMIT),
+        ("journal_size_limit", LogLimit::new().bytes()),
         ("foreign_keys", 1),
         ("trusted_schema", 0),
         ("cell_size_check", 1),

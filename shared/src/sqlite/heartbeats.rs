@@ -76,7 +76,7 @@ impl Heartbeats {
         drop(held);
         match result {
             Ok(value) => {
-                writer.committed();
+                writer.committed_beside();
                 Ok(value)
             }
             Err(refused) => {
@@ -115,6 +115,10 @@ impl From<Error> for Refused {
 fn open(path: &Path, options: &OpenOptions) -> Result<Connection> {
     let connection = open_writer(path, options)?;
     watch_log(&connection);
+    // Only the writer's connection cuts the log, in steps.
+    connection
+        .pragma_update(None, "journal_size_limit", -1)
+        .map_err(|error| located(path, error))?;
     Ok(connection)
 }
 

@@ -23,9 +23,11 @@ mod in_use;
 mod known;
 
 mod file_identity;
+mod file_sync;
 mod lines;
 mod locate;
 mod lock;
+mod log_limit;
 mod log_stamp;
 mod migrate;
 mod operation;

@@ -158,9 +158,12 @@ impl Writer {
         &self.core.poison
     }
 
-    /// Takes in a commit of another connection of this process.
-    pub(super) fn committed(&self) {
-        self.core.committed();
+    /// Takes in a commit of another connection of this process, made on this thread.
+    pub(super) fn committed_beside(&self) {
+        match &self.core.checkpointer {
+            Some(checkpointer) => checkpointer.committed_beside(),
+            None => self.core.keep_frames(),
+        }
     }
 
     /// Frames in the log after the last commit of a one-shot program; 0 if it committed nothing.
@@ -446,7 +449,7 @@ impl Core {
                 AloneFailure::Unseen => self.look(connection, source)?,
             }
         }
-        self.committed();
+        self.committed(connection);
         Ok(())
     }
 
@@ -455,11 +458,15 @@ impl Core {
         self.poison.is_set()
     }
 
-    fn committed(&self) {
+    fn committed(&self, connection: &Connection) {
         match &self.checkpointer {
-            Some(checkpointer) => checkpointer.committed(),
-            None => self.frames.store(take_frames(), Ordering::Relaxed),
+            Some(checkpointer) => checkpointer.committed(connection),
+            None => self.keep_frames(),
         }
+    }
+
+    fn keep_frames(&self) {
+        self.frames.store(take_frames(), Ordering::Relaxed);
     }
 
     /// Ends all writing of this process if the disk did not confirm a write, or if a transaction
@@ -478,7 +485,7 @@ impl Core {
             *source = Some(Shared(Arc::new(error)));
             refusal
         })?;
-        self.committed();
+        self.committed(connection);
         Ok(())
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ffi};
 
+use super::checkpointer::move_log;
+use super::connection::{open_writer, use_wal};
 use super::options::{Durability, OpenOptions};
 use super::writer::{COMMIT, Writer, perform};
 use crate::error::{Error, Result};
@@ -78,4 +80,40 @@ fn a_lone_statement_that_comes_to_lead_after_a_failed_sync_never_runs() {
     });
     let refused = writer.write(|_| Ok(()), true).unwrap_err();
     assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+}
+
+/// One commit cut off all of a long log, while everyone waited.
+#[test]
+fn a_long_log_is_cut_in_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    std::fs::File::create(&path).unwrap();
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let connection = open_writer(&path, &options).unwrap();
+    use_wal(&connection, &path).unwrap();
+    let other = open_writer(&path, &options).unwrap();
+    let lock_path = folder.path().join("writer.lock");
+    let writer = Writer::new(path, lock_path, connection, &options).unwrap();
+    let write = |sql: &'static str| {
+        let done = writer.write(move |connection| Ok(connection.execute_batch(sql)?), false);
+        done.unwrap();
+    };
+    write("CREATE TABLE t (value); INSERT INTO t VALUES (zeroblob(30000000))");
+    let length = || {
+        let log = std::fs::metadata(folder.path().join("q.db-wal"));
+        log.unwrap().len()
+    };
+    let mut before = length();
+    assert!(before > 30_000_000);
+    let mut starts = 0;
+    while before > 17_000_000 {
+        move_log(&other).unwrap();
+        write("INSERT INTO t VALUES (1)");
+        write("INSERT INTO t VALUES (2)");
+        let cut = before - length();
+        assert!(cut < 9_000_000, "{cut} bytes at once");
+        before -= cut;
+        starts += 1;
+        assert!(starts < 10_000, "{before} bytes are left");
+    }
 }
