@@ -21,7 +21,7 @@ const PACKAGES: [&str; 5] = [
 
 /// The layers of queue-core from the bottom, as ARCHITECTURE.md shows them: the modules of each, and
 /// the layers below that it may import.
-const LAYERS: [Layer; 7] = [
+const LAYERS: [Layer; 9] = [
     Layer {
         name: "domain",
         modules: &[
@@ -76,9 +76,27 @@ const LAYERS: [Layer; 7] = [
         below: &["domain", "sidecar", "sqlite", "runtime"],
     },
     Layer {
+        name: "text",
+        modules: &["text"],
+        below: &["domain"],
+    },
+    Layer {
+        name: "web",
+        modules: &["web"],
+        below: &["domain", "sidecar", "runtime", "text"],
+    },
+    Layer {
         name: "cli",
         modules: &["cli"],
-        below: &["domain", "sidecar", "sqlite", "runtime", "maintenance"],
+        below: &[
+            "domain",
+            "sidecar",
+            "sqlite",
+            "runtime",
+            "maintenance",
+            "text",
+            "web",
+        ],
     },
     Layer {
         name: "internals",
@@ -89,6 +107,8 @@ const LAYERS: [Layer; 7] = [
             "sqlite",
             "runtime",
             "maintenance",
+            "text",
+            "web",
             "cli",
         ],
     },

@@ -48,6 +48,8 @@ pub mod workflow;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod text;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]

@@ -10,14 +10,11 @@ mod argument_tips;
 mod arguments;
 mod command_name;
 mod common;
-pub mod duration;
-pub mod escape;
 mod exit;
 mod extra;
 #[cfg(feature = "internals")]
 pub(crate) mod fuzzing;
 pub mod json;
-pub mod moment;
 pub mod number;
 mod option_values;
 pub mod overview;
@@ -78,6 +75,7 @@ mod why;
 pub mod worker;
 mod workers;
 
+pub use crate::text::{duration, escape, moment};
 pub use arguments::Verb;
 pub use common::Common;
 pub use configuration::Config;

@@ -6,13 +6,14 @@ use std::path::Path;
 use super::super::table::cut;
 use super::super::{skip_cause, tasks};
 use super::fingerprint::{Content, fingerprints};
-use super::group_name::{STDIN, WITHDRAWN, fnv64, of_name, of_path};
+use super::group_name::{STDIN, fnv64, of_name, of_path};
 use super::source::Origin;
 use crate::claim::WorkerId;
 use crate::error::Result;
 use crate::queue::{Enqueued, ListQuery, Queue};
 use crate::state::State;
 use crate::task::{MAX_NAME_BYTES, NewTask, Task, TaskId};
+use crate::text::ending::WITHDRAWN;
 
 /// Number of tasks read or changed at a time.
 const CHUNK: usize = 1000;

@@ -6,10 +6,6 @@ use std::path::Path;
 /// The word for standard input.
 pub(in crate::cli) const STDIN: &str = "-";
 
-/// Message of a task that was cancelled because its line was removed. A task that a person
-/// cancelled has none.
-pub(in crate::cli) const WITHDRAWN: &str = "its line was taken out";
-
 /// Identity of the lines in a queue: how a later run finds them again.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Identity<'a> {
