@@ -1,6 +1,6 @@
 //! Text for people: untrusted text made safe to show, points in time, durations, ends of attempts.
 
 pub mod duration;
-pub mod ending;
+pub(crate) mod ending;
 pub mod escape;
 pub mod moment;
