@@ -21,7 +21,7 @@ const PACKAGES: [&str; 5] = [
 
 /// The layers of queue-core from the bottom, as ARCHITECTURE.md shows them: the modules of each, and
 /// the layers below that it may import.
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 10] = [
     Layer {
         name: "domain",
         modules: &[
@@ -81,9 +81,14 @@ const LAYERS: [Layer; 9] = [
         below: &["domain"],
     },
     Layer {
+        name: "watch",
+        modules: &["watch"],
+        below: &["domain", "text"],
+    },
+    Layer {
         name: "web",
         modules: &["web"],
-        below: &["domain", "sidecar", "runtime", "text"],
+        below: &["domain", "sidecar", "runtime", "text", "watch"],
     },
     Layer {
         name: "cli",
@@ -95,6 +100,7 @@ const LAYERS: [Layer; 9] = [
             "runtime",
             "maintenance",
             "text",
+            "watch",
             "web",
         ],
     },
@@ -108,6 +114,7 @@ const LAYERS: [Layer; 9] = [
             "runtime",
             "maintenance",
             "text",
+            "watch",
             "web",
             "cli",
         ],

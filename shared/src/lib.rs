@@ -50,6 +50,8 @@ pub mod workflow;
 pub mod cli;
 #[cfg(feature = "cli")]
 mod text;
+#[cfg(feature = "cli")]
+pub mod watch;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]

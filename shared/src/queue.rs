@@ -1,6 +1,7 @@
 //! Operations of an engine. The runtime, both command lines, the conformance suite and the
 //! simulator know an engine only through this trait.
 
+mod backlog;
 mod change;
 mod edit;
 mod fact;
@@ -17,6 +18,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::backlog::Backlog;
 pub use self::change::Change;
 pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
@@ -271,6 +273,10 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Every handler queue that a task or a setting ever named.
     fn queues(&self) -> Result<Vec<QueueInfo>>;
+
+    /// Handler queues with queued tasks, except paused ones: the first 256. Its cost depends on their
+    /// number alone, not on that of their tasks.
+    fn backlog(&self) -> Result<Vec<Backlog>>;
 
     /// True if a task or a setting ever named the queue.
     fn knows_queue(&self, name: &str) -> Result<bool> {

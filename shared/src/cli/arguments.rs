@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, complete, completions, config, doctor, edit, hold, log, man, pause,
-    prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink, start,
-    status, verify, wait, why, workers,
+    Failure, backup, cancel, complete, completions, config, doctor, edit, health, hold, log, man,
+    pause, prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink,
+    start, status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -48,6 +48,7 @@ pub enum Verb {
     #[command(about = CLEAN, long_about = None)]
     Clean(prune::Arguments),
     Settings(settings::Arguments),
+    Health(health::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
     Shrink(shrink::Arguments),
@@ -88,6 +89,7 @@ impl Verb {
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Clean(arguments) => prune::clean(context, arguments),
             Self::Settings(arguments) => settings::run(context, &arguments),
+            Self::Health(arguments) => health::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),
             Self::Shrink(arguments) => shrink::run(context, &arguments),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::health::completed;
 use super::program::{Access, Context};
 use super::table::{Column, Table, left};
 use super::{Failure, moment, select, size, tasks};
@@ -20,6 +21,7 @@ use crate::remedy::Remedy;
 use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::TaskId;
+use crate::watch::{Check, Level, Readings, judge};
 
 /// Look for problems of the database, its file system and its tasks
 ///
@@ -70,6 +72,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
     findings.extend(firings::findings(context, &queue)?);
+    findings.extend(health(context, &queue)?);
     findings.push(logs(&queue)?);
     findings.push(clock(&queue)?);
     findings.extend(invariants(&queue)?);
@@ -214,6 +217,25 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
         },
     ]);
     Ok(findings)
+}
+
+/// Checks of `health`, except those that are looked at more closely here. A warning is no problem.
+fn health<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
+    let mut checks = judge(&Readings::take(queue)?);
+    checks.retain(|check| !matches!(check.name, "workers" | "log"));
+    let finding = |check: Check| {
+        let advice = check.advice.map(|advice| completed(context, advice));
+        let (value, problem) = match (check.level, advice) {
+            (Level::Critical, advice) => (check.found, advice),
+            (_, None) => (check.found, None),
+            (_, Some(advice)) => (format!("{}; {advice}", check.found), None),
+        };
+        Finding {
+            problem,
+            ..ok(check.name, value)
+        }
+    };
+    Ok(checks.into_iter().map(finding).collect())
 }
 
 fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {

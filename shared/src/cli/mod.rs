@@ -23,7 +23,6 @@ mod print_thread;
 pub(crate) mod printer;
 mod program;
 pub mod select;
-pub mod size;
 pub mod table;
 pub mod tasks;
 
@@ -37,6 +36,7 @@ mod config;
 mod configuration;
 mod doctor;
 mod edit;
+mod health;
 mod hold;
 mod interrupt;
 mod invocation;
@@ -73,9 +73,10 @@ mod wait;
 mod watch;
 mod why;
 pub mod worker;
+mod worker_id;
 mod workers;
 
-pub use crate::text::{duration, escape, moment};
+pub use crate::text::{duration, escape, moment, size};
 pub use arguments::Verb;
 pub use common::Common;
 pub use configuration::Config;

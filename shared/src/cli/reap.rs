@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::program::{Access, Context};
-use super::{Failure, select, tasks};
+use super::{Failure, select, tasks, worker_id};
 use crate::claim::WorkerId;
 use crate::coordination::Origin;
 use crate::error::Error;
@@ -23,18 +23,13 @@ use crate::task::TaskId;
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The worker's id, as shown by `workers`
-    #[arg(value_parser = parse)]
+    #[arg(value_parser = worker_id::parse)]
     worker: WorkerId,
 
     /// Return its tasks even though its processes cannot be seen from here; make sure first that
     /// none of them is left
     #[arg(long)]
     gone: bool,
-}
-
-fn parse(text: &str) -> Result<WorkerId, String> {
-    WorkerId::parse(text)
-        .ok_or_else(|| "a worker has 16 hexadecimal digits; `workers` shows them".to_owned())
 }
 
 #[derive(Serialize)]

@@ -4,3 +4,4 @@ pub mod duration;
 pub(crate) mod ending;
 pub mod escape;
 pub mod moment;
+pub mod size;

@@ -3,6 +3,7 @@
 //! calls it.
 
 mod ageing;
+mod backlog;
 mod cancel;
 mod claim;
 mod edit;
@@ -27,6 +28,7 @@ mod why;
 mod workers;
 
 pub use ageing::set_ageing;
+pub use backlog::backlog;
 pub use cancel::{cancel, cancel_waiting, request_cancel, store_reason};
 pub(super) use claim::one::add_function;
 pub use claim::one::{claim_in_turn, claim_one};
@@ -57,6 +59,7 @@ pub use workers::{claims_of, workers};
 pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     [
         ageing::STATEMENTS,
+        backlog::STATEMENTS,
         cancel::STATEMENTS,
         claim::STATEMENTS,
         claim::heads::STATEMENTS,

@@ -24,6 +24,7 @@ macro_rules! answered_by_database {
             keyed(key: &[u8]) -> Option<$crate::task::TaskId>;
             last_id() -> Option<$crate::task::TaskId>;
             queues() -> Vec<$crate::queue::QueueInfo>;
+            backlog() -> Vec<$crate::queue::Backlog>;
             settings() -> $crate::settings::FileSettings;
         }
 

@@ -12,6 +12,7 @@ pub mod completions;
 pub mod config;
 pub mod environment;
 pub mod full_disk;
+pub mod health;
 pub mod held_file;
 pub mod hints;
 pub mod interrupted_run;
@@ -101,6 +102,11 @@ macro_rules! command_line_tests {
             }
             full_disk {
                 commands_go_on_during_a_full_disk_and_outcomes_are_recorded_afterwards
+            }
+            health {
+                a_task_that_no_worker_serves_is_critical_after_a_minute
+                a_worker_is_probed_and_a_dead_one_without_another_is_critical
+                a_file_that_cannot_be_read_is_unknown_to_a_monitor
             }
             held_file {
                 a_command_that_ends_in_time_while_the_file_is_held_has_succeeded

@@ -32,6 +32,8 @@ pub fn control_characters_never_reach_the_terminal_through_a_table_or_a_message(
         &["status"],
         &["workers"],
         &["doctor"],
+        &["health"],
+        &["health", "--nagios"],
         &["worker", "--drain"],
         &["wait", "1"],
         &["run", file],

@@ -439,6 +439,7 @@ macro_rules! conformance_tests {
             }
             queues {
                 queues_count_waiting_tasks_by_handler
+                the_backlog_has_the_oldest_task_of_each_queue_with_tasks
             }
             why {
                 why_names_the_reason_a_task_waits

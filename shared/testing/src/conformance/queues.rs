@@ -1,5 +1,7 @@
 //! Queues.
 
+use std::time::Duration;
+
 use super::tasks::once;
 use super::{Bench, Engine};
 use queue_core::queue::Queue;
@@ -25,4 +27,29 @@ pub fn queues_count_waiting_tasks_by_handler<E: Engine>() {
         ("b", "", None, 3),
     ];
     assert_eq!(counts.collect::<Vec<_>>(), expected);
+}
+
+pub fn the_backlog_has_the_oldest_task_of_each_queue_with_tasks<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.add(once("old").queue("b"));
+    bench.clock.advance(Duration::from_secs(60));
+    let now = bench.now();
+    bench.add(once("urgent").queue("b").priority(9));
+    bench.add(NewTask::handler("mail", "").queue("a"));
+    bench.add(once("later").queue("c").run_at(bench.later(1)));
+    bench.add(once("waits").queue("paused"));
+    bench.queue.set_paused("paused", true).unwrap();
+    let backlog = bench.queue.backlog().unwrap();
+    let mut found: Vec<_> = backlog
+        .iter()
+        .map(|one| {
+            (
+                one.queue.as_str(),
+                one.handler.as_str(),
+                now.since(one.since),
+            )
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("a", "mail", 0), ("b", "", 60_000)]);
 }

@@ -28,9 +28,8 @@ pub(in super::super) fn aged_peek(
 ) -> Result<Vec<Head>> {
     let mut heads = Vec::new();
     for (handler, queue_id) in queue_ids.iter().enumerate() {
-        heads.extend(rows::all(connection, CLAIM_HEADS, [queue_id], |row| {
-            head(row, handler)
-        })?);
+        let own = self::heads(connection, *queue_id)?;
+        heads.extend(own.into_iter().map(|head| Head { handler, ..head }));
     }
     let mut next = connection.prepare_cached(CLAIM_HEAD_AFTER)?;
     ageing.merge(heads, limit, |last| {
@@ -38,6 +37,11 @@ pub(in super::super) fn aged_peek(
         let mut found = next.query(level)?;
         found.next()?.map(|row| head(row, last.handler)).transpose()
     })
+}
+
+/// The oldest task of each priority of a handler queue: of more than 32, the 31 highest and the lowest.
+pub(in super::super) fn heads(connection: &Connection, queue_id: i64) -> Result<Vec<Head>> {
+    rows::all(connection, CLAIM_HEADS, [queue_id], |row| head(row, 0))
 }
 
 /// Reads a task, its priority and the time since which it could run.
