@@ -41,8 +41,6 @@ const LOOKS: usize = 64;
 const LATE_START: Duration = Duration::from_millis(5);
 /// Longest wait while a call is under way.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// Time to deregister for a worker that was told to end at once.
-const LEAVING: Duration = Duration::from_millis(500);
 
 /// Driver of a worker: its machine, its recoveries, its queue and its host.
 #[derive(Debug)]
@@ -139,11 +137,9 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         unrecorded
     }
 
-    /// Time by which a worker that was told to end at once has to be gone, once nothing runs any
-    /// more.
-    pub fn leaves_by(&self) -> Option<BootTime> {
-        let now = self.queue.now().boot;
-        self.machine.is_ending().then(|| now.after(LEAVING))
+    /// Returns true if the worker was told to end at once.
+    pub fn is_ending(&self) -> bool {
+        self.machine.is_ending()
     }
 
     /// Result of the worker.

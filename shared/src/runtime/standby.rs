@@ -28,6 +28,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const QUIET_LOOKS: u32 = 4;
 /// Pause before a busy observer is told again that the worker is stuck.
 const OBSERVER_BUSY: Duration = Duration::from_millis(200);
+/// Time to find out which processes are left, for a worker that was told to end at once: on a busy
+/// machine with many processes, this takes a while.
+const JUDGING: Duration = Duration::from_secs(5);
+/// Time to deregister for such a worker.
+const LEAVING: Duration = Duration::from_millis(500);
 /// Turns after which a worker that is never out of work takes in events.
 const MOST_BUSY_TURNS: usize = 256;
 
@@ -97,8 +102,8 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             let Some(driver) = lock(&self.driver).take() else {
                 unreachable!("only this thread takes the driver")
             };
-            if let Some(by) = driver.leaves_by() {
-                self.leave_by.store(by.0, Ordering::SeqCst);
+            if driver.is_ending() {
+                self.leave_within(JUDGING);
             }
             self.call(|| leave(driver, result))
         })
@@ -107,8 +112,16 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
     /// Makes the worker's last call, which may take long, after its result is known.
     pub(super) fn while_known(&self, ended: Result<()>, call: impl FnOnce()) -> Result<()> {
         *lock(&self.ended) = ended;
+        if self.leave_by.load(Ordering::SeqCst) != i64::MAX {
+            self.leave_within(LEAVING);
+        }
         call();
         std::mem::replace(&mut *lock(&self.ended), Ok(()))
+    }
+
+    fn leave_within(&self, time: Duration) {
+        let by = self.queue.now().boot.after(time);
+        self.leave_by.store(by.0, Ordering::SeqCst);
     }
 
     /// Tells the observer.
@@ -304,7 +317,8 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             } else {
                 by.since(now)
             };
-            self.wait_for_wake(pause);
+            // The time becomes shorter once the result is known.
+            self.wait_for_wake(pause.min(LEAVING));
         }
     }
 
