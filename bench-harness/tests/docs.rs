@@ -12,6 +12,7 @@ use queue_testing::docs;
 use queue_testing::docs::pages::markdown_in;
 use queue_testing::docs::session::Session;
 use queue_testing::skipped;
+use workflow_queue::EventKind;
 
 /// The page that reads a file with `sqlite3`.
 const WITH_SQLITE3: &str = "from-the-originals.md";
@@ -238,4 +239,22 @@ fn the_front_page_claims_no_more_than_the_scorecard() {
         assert!(number(&counted[2]) > said_times, "{there}");
         assert_eq!(said[3], counted[3], "{there}");
     }
+}
+
+#[test]
+fn the_page_of_events_has_every_type_with_its_meaning() {
+    let (root, _) = workspace_and_programs();
+    let page = std::fs::read_to_string(root.join("docs/reference/events.md")).unwrap();
+    let known = EventKind::ALL
+        .iter()
+        .filter(|kind| **kind != EventKind::Unknown);
+    let expected: Vec<String> = known
+        .map(|kind| format!("| `{}` | {} |", kind.name(), kind.about()))
+        .collect();
+    let rows = page
+        .lines()
+        .skip_while(|line| *line != "| type | meaning |")
+        .skip(2);
+    let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows, expected);
 }

@@ -33,6 +33,7 @@ const LAYERS: [Layer; 10] = [
             "error",
             "ids",
             "in_turn",
+            "journal",
             "location",
             "names",
             "options",

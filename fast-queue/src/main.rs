@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{
     self, Common, Context, Failure, Plain, Program, add_task, list, overview, queues, retry, run,
-    systemd, worker,
+    status, systemd, worker,
 };
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
@@ -35,6 +35,8 @@ enum Verb {
     Queues(queues::Arguments),
     #[command(visible_aliases = ["ls", "ps"])]
     List(list::Arguments),
+    #[command(visible_alias = "stats")]
+    Status(status::Arguments),
     #[command(flatten)]
     Common(cli::Verb),
 }
@@ -50,6 +52,7 @@ impl Verb {
             Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),
             Self::Queues(arguments) => queues::run::<_, Plain>(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments, &Plain {}),
+            Self::Status(arguments) => status::run(context, &arguments),
             Self::Common(verb) => verb.run(context),
         }
     }

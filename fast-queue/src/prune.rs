@@ -1,9 +1,10 @@
 //! Prune: deletes old ended tasks.
 
+use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::queue::PruneRequest;
 use queue_core::sqlite::verbs;
-use queue_core::sqlite::verbs::Keeper;
+use queue_core::sqlite::verbs::{Keeper, Pruned};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
@@ -34,6 +35,10 @@ impl Keeper for Guard {
     }
 
     fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&self, _: &Connection, _: Timestamp, _: &[Pruned]) -> Result<()> {
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn register(queue: &FastQueue, worker: &WorkerInfo) -> Result<u32> {
 /// Removes a worker that holds no claims.
 pub(crate) fn deregister(queue: &FastQueue, worker: WorkerId) -> Result<()> {
     queue.change(Phase::Finishing, move |connection| {
-        verbs::deregister(connection, worker)
+        verbs::deregister(connection, worker).map(drop)
     })
 }
 

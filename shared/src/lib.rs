@@ -22,6 +22,7 @@ pub mod coordination;
 pub mod error;
 mod ids;
 mod in_turn;
+pub mod journal;
 pub mod location;
 pub mod maintenance;
 mod names;

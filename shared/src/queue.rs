@@ -37,6 +37,7 @@ use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
 use crate::coordination::{Coordination, Wake};
 use crate::error::{Error, Result};
+use crate::journal::{Event, of_task};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::settings::{FileSetting, FileSettings};
@@ -117,6 +118,23 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Removes a worker that holds no claims.
     fn deregister(&self, worker: WorkerId) -> Result<()>;
+
+    /// True if the file has an event log.
+    fn keeps_log(&self) -> bool {
+        false
+    }
+
+    /// All that is known of a task, the oldest first; `None` if there is no such task. Without a log,
+    /// that is the enqueue, the last start and the end.
+    fn history(&self, id: TaskId) -> Result<Option<Vec<Event>>> {
+        Ok(self.get(id)?.map(|task| of_task(&task)))
+    }
+
+    /// Deletes events of the log that are older than the file retains, some thousands at once. Returns
+    /// their number.
+    fn trim_log(&self) -> Result<u64> {
+        Ok(0)
+    }
 
     /// Takes back tasks that workers of an older version could not read and set aside, if this
     /// version can. Returns their number. If there are none, nothing is written.

@@ -3,6 +3,9 @@
 
 use crate::error::{Error, Result};
 
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
 /// Setting of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -12,6 +15,8 @@ pub enum FileSetting {
     /// Bytes of all logs of the file. Beyond it the oldest logs of ended attempts are shortened,
     /// then removed.
     LogsTotal,
+    /// Milliseconds for which the event log is kept.
+    Retain,
 }
 
 /// Every setting of a file, with its value or default.
@@ -22,17 +27,20 @@ pub struct FileSettings {
     pub log_size: u64,
     /// Value of [`FileSetting::LogsTotal`].
     pub logs_total: u64,
+    /// Value of [`FileSetting::Retain`].
+    pub retain: u64,
 }
 
 impl FileSetting {
     /// All settings, in the order in which they are shown.
-    pub const ALL: [Self; 2] = [Self::LogSize, Self::LogsTotal];
+    pub const ALL: [Self; 3] = [Self::LogSize, Self::LogsTotal, Self::Retain];
 
     /// Name in the file and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LogSize => "log-size",
             Self::LogsTotal => "logs-total",
+            Self::Retain => "retain",
         }
     }
 
@@ -46,6 +54,7 @@ impl FileSetting {
         match self {
             Self::LogSize => 16 << 20,
             Self::LogsTotal => 1 << 30,
+            Self::Retain => 90 * DAY_MS,
         }
     }
 
@@ -54,6 +63,15 @@ impl FileSetting {
         match self {
             Self::LogSize => (64 << 10, 1 << 40),
             Self::LogsTotal => (1 << 20, 1 << 50),
+            Self::Retain => (HOUR_MS, 36_500 * DAY_MS),
+        }
+    }
+
+    /// Unit of the value.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::LogSize | Self::LogsTotal => "bytes",
+            Self::Retain => "milliseconds",
         }
     }
 
@@ -67,8 +85,9 @@ impl FileSetting {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "{} is {least} to {most} bytes; set a size within that",
-            self.name()
+            "{} is {least} to {most} {}; set a value within that",
+            self.name(),
+            self.unit()
         )))
     }
 }
@@ -79,6 +98,7 @@ impl FileSettings {
         match setting {
             FileSetting::LogSize => self.log_size,
             FileSetting::LogsTotal => self.logs_total,
+            FileSetting::Retain => self.retain,
         }
     }
 
@@ -89,6 +109,7 @@ impl FileSettings {
         match setting {
             FileSetting::LogSize => self.log_size = value,
             FileSetting::LogsTotal => self.logs_total = value,
+            FileSetting::Retain => self.retain = value,
         }
     }
 }
@@ -98,6 +119,7 @@ impl Default for FileSettings {
         Self {
             log_size: FileSetting::LogSize.default_value(),
             logs_total: FileSetting::LogsTotal.default_value(),
+            retain: FileSetting::Retain.default_value(),
         }
     }
 }

@@ -282,11 +282,13 @@ fn a_line_advances_from_every_older_version_and_keeps_the_rows() {
         name: "own",
         migrations: STEPS.split_at(1).0,
         promotes: false,
+        begin: None,
     };
     const NEW: Line = Line {
         name: "own",
         migrations: &STEPS,
         promotes: false,
+        begin: None,
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
@@ -414,6 +416,7 @@ fn a_file_is_upgraded_while_nobody_else_has_it_open() {
             name: "own",
             migrations: steps,
             promotes: false,
+            begin: None,
         }
     }
     let folder = tempfile::tempdir().unwrap();

@@ -2,8 +2,10 @@
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
+use queue_core::journal::{Event, EventKind};
 use queue_core::outcome::Reason;
 use queue_core::state::State;
+use queue_core::task::TaskId;
 
 /// One attempt, recorded when it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,4 +33,37 @@ pub struct Attempt {
     pub message: Option<String>,
     /// The end of its output; kept only if the attempt did not succeed.
     pub tail: Option<Vec<u8>>,
+}
+
+impl Attempt {
+    /// The attempt as an event, of a task whose attempts are older than the log.
+    pub(crate) fn into_event(self, task: TaskId) -> Event {
+        let kind = match self.state {
+            State::Succeeded => EventKind::Succeeded,
+            State::Failed => EventKind::Failed,
+            State::Cancelled => EventKind::Cancelled,
+            State::Skipped => EventKind::Skipped,
+            State::Scheduled | State::Blocked | State::Queued | State::Running | _ => {
+                if self.reason == Some(Reason::Crash) {
+                    EventKind::Crashed
+                } else {
+                    EventKind::Retrying
+                }
+            }
+        };
+        let mut event = Event::new(kind, self.finished_at);
+        event.task = Some(task);
+        event.token = Some(self.token);
+        event.attempt = Some(self.attempt);
+        event.worker = Some(self.worker);
+        event.was = Some(State::Running);
+        event.state = Some(self.state);
+        event.since = Some(self.started_at);
+        event.exit_code = self.exit_code;
+        event.signal = self.signal;
+        event.reason = self.reason;
+        event.message = self.message;
+        event.tail = self.tail;
+        event
+    }
 }

@@ -8,6 +8,7 @@ use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
+use queue_core::journal::{Event, of_task};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
     Change, ClaimOrder, Edit, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
@@ -25,8 +26,8 @@ use crate::queue::WorkflowQueue;
 use crate::sqlite::prune::Dependents;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    ageing, cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap,
-    schedules, stats, verify, why,
+    ageing, cancel, claim, edges, enqueue, events, facts, fire, heartbeat, next_waiting, pause,
+    reap, register, reprioritize, schedules, settings, stats, take_back, trim_log, verify, why,
 };
 use crate::submission::Submission;
 
@@ -96,18 +97,33 @@ impl Queue for WorkflowQueue {
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
         self.database().open_heartbeats()?;
         let worker = worker.clone();
-        self.write(move |writing| verbs::register(writing.slice.connection, &worker))
+        self.write(move |writing| register::register(writing, &worker))
     }
 
     fn deregister(&self, worker: WorkerId) -> Result<()> {
-        self.write(move |writing| verbs::deregister(writing.slice.connection, worker))
+        self.write(move |writing| register::deregister(writing, worker))
+    }
+
+    fn keeps_log(&self) -> bool {
+        !self.is_unpromoted()
+    }
+
+    fn history(&self, id: TaskId) -> Result<Option<Vec<Event>>> {
+        if self.is_unpromoted() {
+            return Ok(self.get(id)?.map(|task| of_task(&task)));
+        }
+        self.read(|connection| events::history(connection, id))
+    }
+
+    fn trim_log(&self) -> Result<u64> {
+        trim_log::trim_log(self)
     }
 
     fn take_back(&self) -> Result<usize> {
         if self.database().read(aside::readable)?.is_empty() {
             return Ok(0);
         }
-        self.write(|writing| aside::take_back(writing.slice.connection))
+        self.write(take_back::take_back)
     }
 
     fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
@@ -227,7 +243,7 @@ impl Queue for WorkflowQueue {
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
-        self.write(move |writing| verbs::reprioritize(writing.slice.connection, &ids, priority))
+        self.write(move |writing| reprioritize::reprioritize(writing, &ids, priority))
     }
 
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
@@ -241,7 +257,7 @@ impl Queue for WorkflowQueue {
     }
 
     fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool> {
-        self.write(move |writing| verbs::change_setting(writing.slice.connection, setting, value))
+        self.write(move |writing| settings::change_setting(writing, setting, value))
     }
 
     fn delete_logs(&self) -> Result<()> {
@@ -255,7 +271,11 @@ impl Queue for WorkflowQueue {
         go_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64> {
         self.check_promoted()?;
-        verbs::prune(self.database(), &Dependents, request, go_on)
+        let pruned = verbs::prune(self.database(), &Dependents, request, go_on)?;
+        if !request.dry_run {
+            self.trim_log()?;
+        }
+        Ok(pruned)
     }
 
     fn verify(&self) -> Result<Vec<Invariant>> {

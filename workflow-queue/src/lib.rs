@@ -39,8 +39,10 @@
 //! tasks.
 
 mod attempt;
+mod counts;
 mod details;
 mod dispatch;
+mod events;
 mod graph;
 pub mod handlers;
 mod input;
@@ -58,7 +60,9 @@ mod workflow;
 pub mod workflow_task;
 
 pub use attempt::Attempt;
+pub use counts::Counts;
 pub use details::Details;
+pub use events::EventFollower;
 #[cfg(feature = "tokio")]
 pub use handlers::AsyncContext;
 pub use handlers::{Context, Handlers};
@@ -70,6 +74,7 @@ pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, Work
 pub use queue_core::clock::{BootTime, Clock, Now, SystemClock, Timestamp};
 pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
+pub use queue_core::journal::{Cursor, Event, EventKind, EventPage};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, Damaged, MAX_RESULT_BYTES, Output, Stream};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
+use queue_core::journal::EventKind;
 use queue_core::queue::{Enqueued, Queue as _, STEP};
 use queue_core::task::TaskId;
 
@@ -14,6 +15,7 @@ use crate::schedule::firing::{FIRED, Firing, FiringResult, SKIPPED};
 use crate::schedule::rows::ScheduleRows as _;
 use crate::schedule::spec::{self, Spec};
 use crate::schedule::{Backfill, NewSchedule, Overview, Schedule, action};
+use crate::slice::Slice as _;
 use crate::sqlite::schedules::{self as stored, SchedulePut, StoredSchedule, next_of};
 use crate::sqlite::transaction::Writing;
 
@@ -221,6 +223,12 @@ impl Schedules<'_> {
                     paused_at: paused.then_some(now),
                 },
             )?;
+            let kind = if paused {
+                EventKind::SchedulePaused
+            } else {
+                EventKind::ScheduleResumed
+            };
+            note(writing, kind, &name)?;
             writing.effects.scheduled = true;
             Ok(true)
         })
@@ -234,6 +242,7 @@ impl Schedules<'_> {
         let name = name.to_owned();
         self.write(move |writing| {
             let old = found(writing, &name)?;
+            note(writing, EventKind::ScheduleRemoved, &name)?;
             writing.slice.remove_schedule(old.id)
         })
     }
@@ -254,6 +263,7 @@ impl Schedules<'_> {
                     .slice
                     .put_scheduled(enqueued.id, schedule.id, None)?;
                 writing.slice.open_schedule(schedule.id, enqueued.id)?;
+                writing.record_fired(enqueued.id, &name, None)?;
             }
             Ok(enqueued)
         })
@@ -349,6 +359,7 @@ fn insert(
     writing
         .slice
         .add_schedule(&new.name, (spec, action), Some(next))?;
+    note(writing, EventKind::ScheduleAdded, &new.name)?;
     writing.effects.scheduled = true;
     Ok(Schedule::read(found(writing, &new.name)?))
 }
@@ -392,8 +403,15 @@ fn replace(writing: &mut Writing<'_>, old: &StoredSchedule, new: &NewSchedule) -
             paused_at: old.paused_at,
         },
     )?;
+    note(writing, EventKind::ScheduleEdited, &new.name)?;
     writing.effects.scheduled = true;
     Ok(Schedule::read(found(writing, &new.name)?))
+}
+
+/// Writes the event of a change of a schedule.
+fn note(writing: &mut Writing<'_>, kind: EventKind, schedule: &str) -> Result<()> {
+    let data = serde_json::json!({ "schedule": schedule });
+    writing.slice.note(kind, &data)
 }
 
 /// The first slot after now, and its time.
@@ -448,6 +466,7 @@ fn backfill_step(
                 .slice
                 .put_scheduled(one.id, schedule.id, Some(*slot))?;
             writing.slice.open_schedule(schedule.id, one.id)?;
+            writing.record_fired(one.id, name, Some(*slot))?;
             writing
                 .slice
                 .clear_skipped(schedule.id, &spec, (*slot, *slot))?;

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Reason, Running, Verdict};
 use queue_core::output::Output;
@@ -48,6 +49,12 @@ pub(crate) struct Execution {
     pub(crate) is_expired: bool,
     /// True if it counts towards the limit of a queue.
     pub(crate) is_gated: bool,
+    /// The last event of the task.
+    pub(crate) event: Option<i64>,
+    /// Id of the task's queue and handler.
+    pub(crate) queue: i64,
+    /// Time at which it could start, without the time it waited for dependencies after a retry.
+    pub(crate) ready_at: Timestamp,
 }
 
 impl Execution {
@@ -63,34 +70,107 @@ impl Execution {
     }
 }
 
-/// The end of an execution, for the task's row.
+/// The end of an execution, for its event and the task's row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conclusion<'a> {
+    /// Kind of the event.
+    pub(crate) kind: EventKind,
     /// The claim it ran under.
     pub(crate) claim: Claim,
+    /// The execution.
+    pub(crate) execution: &'a Execution,
     /// The decision about the task.
     pub(crate) verdict: &'a Verdict,
-    /// End of the task, if it has ended.
-    pub(crate) finished_at: Option<Timestamp>,
+    /// End of the execution.
+    pub(crate) ended_at: Timestamp,
     /// True if the worker lost the claim; its own settle is refused then.
     pub(crate) is_lost: bool,
-}
-
-/// An attempt to record.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EndedAttempt<'a> {
-    /// The claim it ran under.
-    pub(crate) claim: Claim,
-    /// Its number, from 1.
-    pub(crate) attempt: u32,
-    /// Time of the claim.
-    pub(crate) started_at: Timestamp,
-    /// End of the attempt.
-    pub(crate) finished_at: Timestamp,
-    /// The decision about the task.
-    pub(crate) verdict: &'a Verdict,
     /// The end of its output, if kept.
     pub(crate) tail: Option<&'a [u8]>,
+}
+
+impl Conclusion<'_> {
+    /// Start of the execution.
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.execution.started_at.unwrap_or(self.ended_at)
+    }
+
+    /// End of the task, if it has ended.
+    pub(crate) fn finished_at(&self) -> Option<Timestamp> {
+        self.verdict.state.is_terminal().then_some(self.ended_at)
+    }
+}
+
+/// A change of a task other than the end of an execution, for the event log.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskChange<'a> {
+    /// Kind of the event.
+    pub(crate) kind: EventKind,
+    /// The task.
+    pub(crate) task: TaskId,
+    /// State before, if not the stored one.
+    pub(crate) was: Option<State>,
+    /// State after, if the change is one of the state.
+    pub(crate) state: Option<State>,
+    /// Reason for the new state.
+    pub(crate) reason: Option<Reason>,
+    /// Message for people.
+    pub(crate) message: Option<&'a str>,
+    /// JSON of whatever else the event has to tell.
+    pub(crate) data: Option<String>,
+}
+
+impl<'a> TaskChange<'a> {
+    /// A change of that kind which leaves the state as it is.
+    pub(crate) fn new(kind: EventKind, task: TaskId) -> Self {
+        Self {
+            kind,
+            task,
+            was: None,
+            state: None,
+            reason: None,
+            message: None,
+            data: None,
+        }
+    }
+
+    /// Sets the state after the change.
+    pub(crate) fn becomes(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Sets the state before the change, of a task that is stored only in its new one.
+    pub(crate) fn leaving(mut self, was: State) -> Self {
+        self.was = Some(was);
+        self
+    }
+
+    /// Sets the reason.
+    pub(crate) fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// Sets the message.
+    pub(crate) fn message(mut self, message: Option<&'a str>) -> Self {
+        self.message = message;
+        self
+    }
+
+    /// Sets further values.
+    pub(crate) fn data(mut self, data: &serde_json::Value) -> Self {
+        self.data = Some(data.to_string());
+        self
+    }
+
+    /// The skip of a task because of a dependency.
+    pub(crate) fn skipped(task: TaskId, cause: TaskId) -> Self {
+        Self::new(EventKind::Skipped, task)
+            .becomes(State::Skipped)
+            .because(Reason::Dependency)
+            .data(&serde_json::json!({ "cause": cause.0 }))
+    }
 }
 
 /// A dependent that waits for another task.
@@ -281,10 +361,12 @@ pub(crate) trait Slice {
     fn store_reason(&mut self, task: TaskId, why: &str) -> Result<()>;
     /// Fails a waiting task.
     fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()>;
-    /// Ends an execution.
+    /// Ends an execution, and writes its event.
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()>;
-    /// Records an attempt.
-    fn record_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()>;
+    /// Writes the event of a change before the change itself: the state before is the stored one.
+    fn record(&mut self, change: &TaskChange<'_>) -> Result<()>;
+    /// Writes an event that is about no task.
+    fn note(&mut self, kind: EventKind, data: &serde_json::Value) -> Result<()>;
     /// Stores the output of the attempt of that number, in place of the previous output.
     fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()>;
     /// Holds a task that has not started; it waits for this many conditions, the hold included.

@@ -1,1 +1,4 @@
-SELECT task FROM queue_attempts WHERE state = 4 GROUP BY task HAVING count(*) > 1
+SELECT task FROM (SELECT task FROM queue_attempts WHERE state = 4
+                  UNION ALL
+                  SELECT task FROM queue_events WHERE kind = 1)
+GROUP BY task HAVING count(*) > 1

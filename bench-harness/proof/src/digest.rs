@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use crate::mix::Mix;
 
 /// Every table of both engines, in a fixed order.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "SELECT * FROM queue_tasks ORDER BY id",
     "SELECT * FROM queue_outputs ORDER BY task",
     "SELECT * FROM queue_earlier_outputs ORDER BY task, attempt",
@@ -20,6 +20,7 @@ const TABLES: [&str; 17] = [
     "SELECT * FROM queue_upstream ORDER BY dependent",
     "SELECT * FROM queue_waiting ORDER BY dependent",
     "SELECT * FROM queue_attempts ORDER BY task, token",
+    "SELECT * FROM queue_events ORDER BY seq",
     "SELECT * FROM queue_limits ORDER BY id",
     "SELECT * FROM queue_schedules ORDER BY id",
     "SELECT * FROM queue_firings ORDER BY schedule, slot",

@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, complete, completions, config, doctor, edit, health, hold, log, man,
-    pause, prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink,
-    start, status, verify, wait, why, workers,
+    Failure, backup, cancel, complete, completions, config, doctor, edit, health, history, hold,
+    log, man, pause, prune, reap, release, reprioritize, rerun, restore, salvage, settings, show,
+    shrink, start, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -23,9 +23,8 @@ const FOLLOW: &str = "Show the output of tasks as it comes, as log --follow does
     reason = "clap would show docs here in place of the docs of each verb's arguments"
 )]
 pub enum Verb {
-    #[command(visible_alias = "stats")]
-    Status(status::Arguments),
     Show(show::Arguments),
+    History(history::Arguments),
     Log(log::Arguments),
     #[command(about = FOLLOW, long_about = None)]
     Follow(log::Arguments),
@@ -69,8 +68,8 @@ impl Verb {
     /// The failure that ends the verb, with its exit code.
     pub fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
         match self {
-            Self::Status(arguments) => status::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),
+            Self::History(arguments) => history::run(context, &arguments),
             Self::Log(arguments) => log::run(context, &arguments),
             Self::Follow(arguments) => log::follow(context, arguments),
             Self::Wait(arguments) => wait::run(context, &arguments),

@@ -103,7 +103,11 @@ fn durability(word: &str) -> Result<Durability, String> {
 /// The form that `-o`, `--output` or the environment asks for, read before the arguments are
 /// parsed, so that errors in them are reported in that form too.
 pub(crate) fn format_of(arguments: &[OsString], environment: Option<&str>) -> Format {
-    let word = |text: &str| Format::from_str(text, false).ok();
+    let word = |text: &str| match text {
+        // Errors beside CloudEvents are JSON too.
+        "cloudevents" => Some(Format::Json),
+        _ => Format::from_str(text, false).ok(),
+    };
     let mut format = environment.and_then(word);
     let mut rest = arguments.iter().map(|argument| argument.to_string_lossy());
     while let Some(argument) = rest.next() {

@@ -19,6 +19,9 @@ pub enum Format {
     /// JSON for programs: one value, but one a line where `show`, `why`, `wait` and `log` print
     /// several; errors are one JSON object on standard error.
     Json,
+    /// Events as `CloudEvents` 1.0, one JSON object a line; `events` alone prints them.
+    #[value(skip)]
+    CloudEvents,
 }
 
 /// Use of colours.
@@ -69,14 +72,14 @@ impl Printer {
 
     /// True if the form is JSON.
     pub fn is_json(self) -> bool {
-        self.format == Format::Json
+        self.format != Format::Table
     }
 
     /// Prints a line of data, or `value` if the form is JSON.
     pub fn say(self, line: &str, value: &impl Serialize) -> Result<(), Failure> {
         match self.format {
             Format::Table => self.raw(format!("{line}\n").as_bytes()),
-            Format::Json => self.json(value),
+            Format::Json | Format::CloudEvents => self.json(value),
         }
     }
 
@@ -194,7 +197,7 @@ pub(crate) fn fail(program: &str, format: Format, failure: &Failure) {
     }
     match format {
         Format::Table => note(&format!("{program}: {sentence}")),
-        Format::Json => {
+        Format::Json | Format::CloudEvents => {
             #[derive(Serialize)]
             struct Report<'a> {
                 error: Body<'a>,

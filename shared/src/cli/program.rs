@@ -469,7 +469,7 @@ fn refused(error: &clap::Error, format: Format) -> Failure {
     };
     // Programs get the sentence alone, people the usage too.
     Failure::Usage(match format {
-        Format::Json => {
+        Format::Json | Format::CloudEvents => {
             let sentence = text.split("\n\n").next().unwrap_or(text);
             sentence.split_whitespace().collect::<Vec<_>>().join(" ")
         }

@@ -15,6 +15,7 @@ use crate::task::DEFAULT_QUEUE;
 
 /// Show the number of tasks in each state
 #[derive(clap::Args, Debug)]
+#[group(skip)]
 pub struct Arguments {
     /// Show it anew every second, in the same place, until Ctrl-C
     #[arg(long)]
@@ -44,7 +45,11 @@ pub(super) struct View {
 
 const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+/// Shows the counts of now.
+///
+/// # Errors
+/// The errors of the engine, and [`Failure::Output`].
+pub fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     watch::show(context.printer, arguments.watch, |screen| {
         let (standing, notes) = if context.is_fresh() {
             (Standing::default(), vec![fresh(context)])

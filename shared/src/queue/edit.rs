@@ -143,6 +143,27 @@ impl Edit {
         self
     }
 
+    /// Names of the fields that it sets, such as `max_attempts`.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let sets = [
+            ("name", self.name.is_some()),
+            ("command", self.work.is_some()),
+            ("priority", self.priority.is_some()),
+            ("run_at", self.run_at.is_some()),
+            ("timeout", self.timeout_ms.is_some()),
+            ("max_attempts", self.max_attempts.is_some()),
+            ("max_crashes", self.max_crashes.is_some()),
+            ("backoff", self.backoff_ms.is_some()),
+            ("cwd", self.cwd.is_some()),
+            ("shell", self.shell.is_some()),
+            ("env", !self.env.is_empty()),
+            ("retry_codes", self.retry_codes.is_some()),
+            ("fatal_codes", self.fatal_codes.is_some()),
+        ];
+        let set = sets.into_iter().filter(|(_, is_set)| *is_set);
+        set.map(|(name, _)| name).collect()
+    }
+
     /// The stored task with the new values.
     ///
     /// # Errors

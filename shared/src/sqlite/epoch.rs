@@ -13,6 +13,7 @@ const EPOCH: &str = statement(include_str!("../../queries/restore/epoch.sql"));
 const HOLD_ID: &str = statement(include_str!("../../queries/restore/hold_id.sql"));
 const FIRINGS: &str = statement(include_str!("../../queries/restore/firings.sql"));
 const SCHEDULES: &str = statement(include_str!("../../queries/restore/schedules.sql"));
+const EVENT: &str = statement(include_str!("../../queries/restore/event.sql"));
 const TOKENS: &str = statement(include_str!("../../queries/restore/tokens.sql"));
 
 /// Bits of a token that count the claims of one task in one epoch. The epoch is in the bits above.
@@ -78,6 +79,9 @@ pub(super) fn begin(
     if connection.table_exists(None, "queue_schedules")? {
         connection.execute(FIRINGS, [now.0])?;
         connection.execute(SCHEDULES, [now.0])?;
+    }
+    if connection.table_exists(None, "queue_events")? {
+        connection.execute(EVENT, params![now.0, next.epoch])?;
     }
     Ok(next.epoch)
 }

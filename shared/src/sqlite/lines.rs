@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
+use super::statement;
 use crate::error::Error;
+
+const LOG_BEGAN: &str = statement(include_str!("../../queries/log_began.sql"));
 
 /// Step of a line.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,8 @@ pub struct Line {
     /// True if its first step gives the file to another engine. Opening takes that step only in a
     /// file without a queue; elsewhere it is a promotion, which the user asks for.
     pub promotes: bool,
+    /// Statement after its steps, with the time as its parameter. It may run again after later steps.
+    pub begin: Option<&'static str>,
 }
 
 /// Schema that both engines read and write.
@@ -52,6 +57,7 @@ pub const CORE: Line = Line {
         },
     ],
     promotes: false,
+    begin: None,
 };
 
 /// Additional schema of workflow-queue.
@@ -66,8 +72,13 @@ pub const WORKFLOW: Line = Line {
             version: 2,
             sql: include_str!("../../schema/sqlite/workflow/002_schedules.sql"),
         },
+        Migration {
+            version: 3,
+            sql: include_str!("../../schema/sqlite/workflow/003_events.sql"),
+        },
     ],
     promotes: true,
+    begin: Some(LOG_BEGAN),
 };
 
 impl Line {

@@ -101,6 +101,9 @@ fn take_steps(tx: &Connection, line: &Line, from: u32, at: Timestamp) -> rusqlit
         }
     }
     tx.execute(PUT_LINE, params![line.name, line.newest(), at.0])?;
+    if let Some(begin) = line.begin {
+        tx.execute(begin, [at.0])?;
+    }
     Ok(())
 }
 

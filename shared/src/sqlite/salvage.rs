@@ -22,11 +22,14 @@ use crate::remedy::Remedy;
 use crate::sidecar::Sidecar;
 
 const QUEUES: &str = statement(include_str!("../../queries/salvage/queues.sql"));
+const LOST: &str = statement(include_str!("../../queries/salvage/lost.sql"));
+const EVENTS_DELETE: &str = statement(include_str!("../../queries/salvage/events_delete.sql"));
 const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.sql"));
 
 /// Tables that are read, each with the first column of its key. A table that the file's version of
 /// the line does not have yet is empty. Left out are `queue_schema`, which is created with the new
 /// file, workers, none of which lives, and counts of open dependencies, which are computed anew.
+const EVENTS: &str = "queue_events";
 const FILE_TABLE: (&str, &str) = ("queue_file", "id");
 const CORE_TABLES: [(&str, &str); 7] = [
     ("queue_queues", "id"),
@@ -37,11 +40,12 @@ const CORE_TABLES: [(&str, &str); 7] = [
     ("queue_holds", "task"),
     ("queue_settings", "id"),
 ];
-const WORKFLOW_TABLES: [(&str, &str); 7] = [
+const WORKFLOW_TABLES: [(&str, &str); 8] = [
     ("queue_limits", "id"),
     ("queue_dependencies", "task"),
     ("queue_upstream", "dependent"),
     ("queue_attempts", "task"),
+    (EVENTS, "seq"),
     ("queue_schedules", "id"),
     ("queue_firings", "schedule"),
     ("queue_scheduled", "task"),
@@ -174,13 +178,21 @@ impl Salvage {
             &[]
         };
         for (table, key) in CORE_TABLES.iter().chain(workflow) {
-            if is_older && !self.has(table)? {
-                salvaged.push(Salvaged::none(table));
-            } else {
-                salvaged.push(self.copy_table(&mut writer, table, key)?);
+            let is_there = !is_older || self.has(table)?;
+            if *table == EVENTS && is_there {
+                // The old log takes the place of the one that began with the new file.
+                writer.execute(EVENTS_DELETE, [])?;
             }
+            salvaged.push(if is_there {
+                self.copy_table(&mut writer, table, key)?
+            } else {
+                Salvaged::none(table)
+            });
         }
         writer.execute(QUEUES, [])?;
+        if lines.len() > 1 && !salvaged.iter().all(Salvaged::is_whole) {
+            writer.execute(LOST, [])?;
+        }
         Ok(salvaged)
     }
 
@@ -328,7 +340,7 @@ fn copy_row(row: &Row<'_>, insert: &mut Statement<'_>) -> Result<bool> {
 /// True if that can be the text of a column: a page that lost its end may go on with zeros.
 fn makes_sense(column: &str, text: &[u8]) -> bool {
     match column {
-        "options" => serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok(),
+        "options" | "data" => serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok(),
         "name" => std::str::from_utf8(text).is_ok() && !text.contains(&0),
         _ => std::str::from_utf8(text).is_ok(),
     }

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod enqueue;
+mod events;
 mod limit;
 mod list;
 mod promote;
@@ -10,6 +11,7 @@ mod queues;
 mod retry;
 mod run;
 mod schedule;
+mod status;
 mod test;
 mod tree;
 mod worker;
@@ -32,6 +34,9 @@ pub(crate) enum Verb {
     List(list::Arguments),
     Tree(tree::Arguments),
     Attempts(attempts::Arguments),
+    Events(events::Arguments),
+    #[command(visible_alias = "stats")]
+    Status(status::Arguments),
     Queues(cli::queues::Arguments),
     Limit(limit::Arguments),
     Schedule(schedule::Arguments),
@@ -53,6 +58,8 @@ impl Verb {
             Self::Retry(arguments) => retry::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
             Self::Tree(arguments) => tree::run(context, &arguments),
+            Self::Events(arguments) => events::run(context, &arguments),
+            Self::Status(arguments) => status::run(context, &arguments),
             Self::Attempts(arguments) => attempts::run(context, &arguments),
             Self::Queues(arguments) => cli::queues::run::<_, queues::Limits>(context, &arguments),
             Self::Limit(arguments) => limit::run(context, &arguments),

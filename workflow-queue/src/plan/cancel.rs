@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use queue_core::error::{Error, Result};
+use queue_core::journal::EventKind;
+use queue_core::outcome::Reason;
 use queue_core::queue::Change;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
 use super::ended::{Cascade, End};
 use super::writing::Writing;
-use crate::slice::{Slice, TaskRow};
+use crate::slice::{Slice, TaskChange, TaskRow};
 
 /// The changes this cancel has made so far.
 #[derive(Default)]
@@ -36,34 +38,38 @@ impl<S: Slice> Writing<S> {
         let mut changes = Vec::with_capacity(ids.len());
         for (id, row) in ids.iter().zip(rows) {
             let change = match row {
-                Some(row) => self.cancel_one(*id, row, &mut cascade, &mut progress)?,
+                Some(row) => self.cancel_one(*id, row, why, &mut cascade, &mut progress)?,
                 None => Change::NotFound,
             };
             changes.push(change);
         }
         cascade.finish(self)?;
-        let is_cancelled = |change: &Change| {
-            matches!(
-                change,
-                Change::Done(State::Cancelled) | Change::Already(State::Cancelled)
-            )
-        };
         if let Some(why) = why {
-            for (id, _) in ids
-                .iter()
-                .zip(&changes)
-                .filter(|(_, one)| is_cancelled(one))
-            {
-                self.slice.store_reason(*id, why)?;
-            }
+            self.store_reasons(ids, &changes, why)?;
         }
         Ok(changes)
+    }
+
+    /// Stores the reason with the cancelled tasks, also with those that had been before.
+    fn store_reasons(&mut self, ids: &[TaskId], changes: &[Change], why: &str) -> Result<()> {
+        for (id, change) in ids.iter().zip(changes) {
+            if *change == Change::Already(State::Cancelled) {
+                let edited = TaskChange::new(EventKind::Edited, *id).message(Some(why));
+                let fields = serde_json::json!({ "fields": ["message"] });
+                self.slice.record(&edited.data(&fields))?;
+            } else if *change != Change::Done(State::Cancelled) {
+                continue;
+            }
+            self.slice.store_reason(*id, why)?;
+        }
+        Ok(())
     }
 
     fn cancel_one(
         &mut self,
         id: TaskId,
         row: TaskRow,
+        why: Option<&str>,
         cascade: &mut Cascade,
         progress: &mut Progress,
     ) -> Result<Change> {
@@ -76,6 +82,11 @@ impl<S: Slice> Writing<S> {
         };
         Ok(match state {
             State::Scheduled | State::Blocked | State::Queued => {
+                let cancelled = TaskChange::new(EventKind::Cancelled, id)
+                    .becomes(State::Cancelled)
+                    .because(Reason::Cancel)
+                    .message(why);
+                self.slice.record(&cancelled)?;
                 self.slice.cancel(id)?;
                 self.slice.wait_no_more(id)?;
                 self.freed.extend(row.limit_key);
@@ -90,6 +101,8 @@ impl<S: Slice> Writing<S> {
                 if row.cancel_requested || !progress.asked.insert(id) {
                     Change::AlreadyRequested(worker)
                 } else {
+                    let asked = TaskChange::new(EventKind::CancelRequested, id);
+                    self.slice.record(&asked)?;
                     self.slice.request_cancel(id)?;
                     Change::Requested(worker)
                 }

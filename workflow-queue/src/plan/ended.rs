@@ -14,7 +14,7 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Standing};
 
 use super::writing::Writing;
-use crate::slice::{Slice, Waiting};
+use crate::slice::{Slice, TaskChange, Waiting};
 
 /// A task with the state it ended in.
 pub(crate) type End = (TaskId, State);
@@ -96,6 +96,7 @@ impl Cascade {
                     Standing::Met => *current = DependentState::Released,
                     Standing::Impossible => {
                         *current = DependentState::Ended;
+                        slice.record(&TaskChange::skipped(dependent.task, task))?;
                         slice.skip(dependent.task, task)?;
                         work.push((dependent.task, State::Skipped));
                     }

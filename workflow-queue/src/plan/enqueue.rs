@@ -13,7 +13,7 @@ use queue_core::workflow::{Edge, Standing};
 use super::ended::End;
 use super::writing::Writing;
 use crate::graph::{self, Node};
-use crate::slice::{Inserted, NewRow, Slice, Workflow};
+use crate::slice::{Inserted, NewRow, Slice, TaskChange, Workflow};
 use crate::submission::Submission;
 use crate::workflow_task::{OnConflict, WorkflowTask};
 
@@ -249,6 +249,10 @@ impl<S: Slice> Writing<S> {
             enqueued.push(match inserted {
                 Inserted::New(id) => {
                     self.account(row);
+                    if let Some(cause) = row.never {
+                        let skipped = TaskChange::skipped(id, cause).leaving(State::Blocked);
+                        self.slice.record(&skipped)?;
+                    }
                     Enqueued { id, existed: false }
                 }
                 Inserted::Taken(holder) => existing(row.task, holder)?,

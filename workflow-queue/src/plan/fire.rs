@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
+use queue_core::journal::EventKind;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
@@ -17,7 +18,7 @@ use crate::schedule::overlap::{Decision, Unfinished, decide};
 use crate::schedule::policy::{Due, Position, due};
 use crate::schedule::rows::{Advance, DueSchedule, ScheduleRows};
 use crate::schedule::spec::Spec;
-use crate::slice::Slice;
+use crate::slice::{Slice, TaskChange};
 use crate::submission::Submission;
 use crate::workflow_task::WorkflowTask;
 
@@ -48,6 +49,8 @@ impl<S: Slice + ScheduleRows> Writing<S> {
                 Ok((spec, task)) => self.fire_one(schedule, spec, task)?,
                 Err(error) => {
                     let why = error.to_string();
+                    let data = serde_json::json!({ "schedule": schedule.name, "why": why });
+                    self.slice.note(EventKind::ScheduleSetAside, &data)?;
                     self.slice.set_schedule_aside(schedule.id, &why)?;
                 }
             }
@@ -68,7 +71,7 @@ impl<S: Slice + ScheduleRows> Writing<S> {
             let fired = self.slice.fired_between(schedule.id, first, last)?;
             for range in between(&spec, (first, last), &fired) {
                 let result = FiringResult::Skipped(SkipReason::Missed);
-                self.record(schedule.id, &spec, range, result)?;
+                self.record(schedule, &spec, range, result)?;
             }
         }
         let last_slot = fire.last().copied().or(missed.map(|(_, until)| until));
@@ -82,7 +85,7 @@ impl<S: Slice + ScheduleRows> Writing<S> {
         for slot in fire {
             if !self.slice.has_fired(schedule.id, slot)? {
                 let result = self.fire_slot(&mut firings, slot)?;
-                self.record(schedule.id, &firings.spec, (slot, slot), result)?;
+                self.record(schedule, &firings.spec, (slot, slot), result)?;
             }
         }
         let open = firings.unfinished.first().map(|one| one.task);
@@ -159,20 +162,48 @@ impl<S: Slice + ScheduleRows> Writing<S> {
     /// those of a clock that was ahead.
     fn record(
         &mut self,
-        schedule: i64,
+        schedule: &DueSchedule,
         spec: &Spec,
         (slot, until): (Timestamp, Timestamp),
         result: FiringResult,
     ) -> Result<()> {
         let at = self.now().wall;
-        self.slice.clear_skipped(schedule, spec, (slot, until))?;
+        match result {
+            FiringResult::Fired(task) => self.record_fired(task, &schedule.name, Some(slot))?,
+            FiringResult::Skipped(reason) => {
+                let data = serde_json::json!({
+                    "schedule": schedule.name,
+                    "from": slot.0,
+                    "until": until.0,
+                    "reason": reason.as_str(),
+                });
+                self.slice.note(EventKind::ScheduleSkipped, &data)?;
+            }
+        }
+        self.slice.clear_skipped(schedule.id, spec, (slot, until))?;
         let firing = Firing {
             slot,
             until,
             at,
             result,
         };
-        self.slice.record_firing(schedule, &firing)
+        self.slice.record_firing(schedule.id, &firing)
+    }
+}
+
+impl<S: Slice> Writing<S> {
+    /// Records the schedule that has just enqueued a task, and the slot; no slot if somebody ran it by
+    /// hand.
+    pub(crate) fn record_fired(
+        &mut self,
+        task: TaskId,
+        schedule: &str,
+        slot: Option<Timestamp>,
+    ) -> Result<()> {
+        let slot = slot.map(|slot| slot.0);
+        let data = serde_json::json!({ "schedule": schedule, "slot": slot });
+        let fired = TaskChange::new(EventKind::ScheduleFired, task).data(&data);
+        self.slice.record(&fired)
     }
 }
 

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::Change;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
 use super::writing::Writing;
-use crate::slice::Slice;
+use crate::slice::{Slice, TaskChange};
 
 impl<S: Slice> Writing<S> {
     /// Holds waiting tasks.
@@ -24,6 +25,8 @@ impl<S: Slice> Writing<S> {
                 Some(row) if !row.state.is_waiting() => Change::Refused(row.state),
                 Some(row) if row.is_held || !held.insert(*id) => Change::Already(State::Blocked),
                 Some(row) => {
+                    let held = TaskChange::new(EventKind::Held, *id).becomes(State::Blocked);
+                    self.slice.record(&held)?;
                     self.slice.hold(*id, open + 1)?;
                     self.freed.extend(row.limit_key);
                     Change::Done(State::Blocked)

@@ -1,12 +1,13 @@
 //! Late: fails waiting tasks that passed the deadline of their start or end.
 
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::outcome::Reason;
 use queue_core::state::State;
 
 use super::ended::{Cascade, End};
 use super::writing::Writing;
-use crate::slice::Slice;
+use crate::slice::{Slice, TaskChange};
 
 impl<S: Slice> Writing<S> {
     /// Fails the waiting tasks past their deadline. Returns the number of tasks it looked at.
@@ -27,6 +28,10 @@ impl<S: Slice> Writing<S> {
             } else {
                 Reason::Late
             };
+            let failed = TaskChange::new(EventKind::Failed, one.task)
+                .becomes(State::Failed)
+                .because(reason);
+            self.slice.record(&failed)?;
             self.slice.fail(one.task, reason)?;
             self.slice.wait_no_more(one.task)?;
             self.freed.extend(one.limit_key);

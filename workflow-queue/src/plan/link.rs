@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use queue_core::error::{Error, Result};
+use queue_core::journal::EventKind;
 use queue_core::queue::Enqueued;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 
 use super::writing::Writing;
-use crate::slice::{Conditions, Slice, TaskRow};
+use crate::slice::{Conditions, Slice, TaskChange, TaskRow};
 use crate::submission::Submission;
 use crate::workflow_task::{Dependent, DependentTasks, WorkflowTask};
+
+/// Most added dependencies that an event names.
+const MOST_NAMED: usize = 20;
 
 /// The dependencies added to each dependent.
 type Added = BTreeMap<TaskId, Conditions>;
@@ -160,8 +164,14 @@ impl<S: Slice> Writing<S> {
                 Standing::Met | Standing::Impossible => {}
             }
         }
+        let fresh = all.keys().filter(|on| !had.contains_key(on));
+        let fresh: Vec<i64> = fresh.take(MOST_NAMED).map(|on| on.0).collect();
+        let more = serde_json::json!({ "count": all.len() - had.len(), "tasks": fresh });
+        let linked = TaskChange::new(EventKind::Linked, dependent).data(&more);
+        self.slice.record(&linked)?;
         self.slice.add_dependencies(dependent, had, &all)?;
         if let Some(on) = never {
+            self.slice.record(&TaskChange::skipped(dependent, on))?;
             self.slice.skip(dependent, on)?;
             self.freed.extend(row.limit_key);
             let mut skipped = self.ended(&[(dependent, State::Skipped)])?;

@@ -64,6 +64,10 @@ pub(super) struct Memory {
     limits: BTreeMap<Vec<u8>, u64>,
     late: Vec<TaskId>,
     kept: Vec<Write>,
+    /// The states of each task before the transaction, as far as it changed them.
+    before: BTreeMap<TaskId, State>,
+    /// The events of the transaction, in order: state before, if the plan says it, and after.
+    events: Vec<(TaskId, Option<State>, Option<State>)>,
 }
 
 /// A settlement of a task that [`Memory::run`] started.
@@ -210,11 +214,51 @@ impl Memory {
     ) -> Result<T> {
         self.loads.clear();
         self.written.clear();
+        self.events.clear();
+        self.before = self
+            .tasks
+            .iter()
+            .map(|(task, row)| (*task, row.state))
+            .collect();
         let mut writing = Writing::new(&mut *self);
         let value = verb(&mut writing)?;
         writing.finish()?;
         self.execute();
+        self.check_log();
         Ok(value)
+    }
+
+    /// Keeps an event.
+    fn log(&mut self, task: TaskId, was: Option<State>, state: Option<State>) {
+        self.events.push((task, was, state));
+    }
+
+    /// Checks that the events lead from the states before the transaction to those after it. One kind
+    /// of waiting may become another without an event, and new tasks wait without one.
+    fn check_log(&self) {
+        let class = |state: State| {
+            if state.is_waiting() {
+                State::Queued
+            } else {
+                state
+            }
+        };
+        let mut states: BTreeMap<TaskId, State> = self.before.clone();
+        for (task, was, state) in &self.events {
+            let current = states.get(task).copied().unwrap_or(State::Queued);
+            if let Some(was) = was {
+                assert_eq!(class(*was), class(current), "task {task} before its event");
+            }
+            states.insert(*task, state.unwrap_or(current));
+        }
+        for (task, row) in &self.tasks {
+            let told = states.get(task).copied().unwrap_or(State::Queued);
+            assert_eq!(
+                class(told),
+                class(row.state),
+                "the log tells of task {task}"
+            );
+        }
     }
 
     fn row(&mut self, task: i64) -> &mut Row {

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::Change;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
 use super::writing::Writing;
-use crate::slice::Slice;
+use crate::slice::{Slice, TaskChange};
 
 impl<S: Slice> Writing<S> {
     /// Releases held tasks.
@@ -31,6 +32,8 @@ impl<S: Slice> Writing<S> {
                 }
                 Some(_) => {
                     first.insert(*id, place);
+                    let released = TaskChange::new(EventKind::Released, *id);
+                    self.slice.record(&released)?;
                     self.slice.end_hold(*id)?;
                     if open > 0 {
                         self.slice.set_pending(*id, open)?;

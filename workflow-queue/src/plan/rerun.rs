@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::TaskCopy;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 
 use super::writing::Writing;
-use crate::slice::{NewCopy, Slice};
+use crate::slice::{NewCopy, Slice, TaskChange};
 
 impl<S: Slice> Writing<S> {
     /// Enqueues a copy of each ended task.
@@ -54,6 +55,9 @@ impl<S: Slice> Writing<S> {
                 held,
                 depends: !kept.is_empty(),
             })?;
+            let of = serde_json::json!({ "of": id.0 });
+            let event = TaskChange::new(EventKind::Copied, copy).data(&of);
+            self.slice.record(&event)?;
             let edge = |(on, condition)| Edge {
                 dependent: copy,
                 on,

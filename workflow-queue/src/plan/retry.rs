@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::{Change, RetryPlan};
 use queue_core::state::State;
 use queue_core::task::TaskId;
@@ -13,7 +14,7 @@ use queue_core::workflow::{Condition, Standing};
 
 use super::ended::standing;
 use super::writing::Writing;
-use crate::slice::{Slice, TaskRow, Waiting};
+use crate::slice::{Slice, TaskChange, TaskRow, Waiting};
 
 /// Tasks and edges that one step of a retry looks at. It takes some milliseconds, in which nobody
 /// else writes.
@@ -277,6 +278,8 @@ impl<S: Slice> Writing<S> {
         } else {
             self.waiting_state(None, limit_key)
         };
+        let retried = TaskChange::new(EventKind::Retried, task).becomes(next);
+        self.slice.record(&retried)?;
         self.slice.reopen(task, next, pending)?;
         // It may have a deadline now, which the next claim must look for.
         self.effects.scheduled = true;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use queue_core::claim::Claim;
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::outcome::{Outcome, Reason, Settled, Settlement, Verdict, decide, decide_crash};
 use queue_core::output::{Chunk, Output};
 use queue_core::queue::Reaped;
@@ -14,16 +15,17 @@ use queue_core::task::TaskId;
 
 use super::ended::End;
 use super::writing::Writing;
-use crate::slice::{Conclusion, EndedAttempt, Execution, Slice};
+use crate::slice::{Conclusion, Execution, Slice};
 
 /// Bytes kept from the end of an unsuccessful attempt's output.
 const TAIL_BYTES: usize = 2048;
 
 /// The origin of an execution's end.
 enum EndedBy<'a> {
-    /// The worker of the execution. `counted` is false if the end does not count as an attempt.
+    /// The worker of the execution. `uncounted` is the kind of an end that does not count as an
+    /// attempt.
     Worker {
-        counted: bool,
+        uncounted: Option<EventKind>,
         output: Option<&'a Output>,
         finished_at: Timestamp,
     },
@@ -37,6 +39,28 @@ impl EndedBy<'_> {
         match self {
             Self::Worker { finished_at, .. } => Some(*finished_at),
             Self::Recovery => None,
+        }
+    }
+
+    /// Kind of the event. A return or snooze that ends its task is the end of the task.
+    fn kind(&self, state: State) -> EventKind {
+        match (state, self) {
+            (State::Succeeded, _) => EventKind::Succeeded,
+            (State::Failed, _) => EventKind::Failed,
+            (State::Cancelled, _) => EventKind::Cancelled,
+            (State::Skipped, _) => EventKind::Skipped,
+            (_, Self::Recovery) => EventKind::Crashed,
+            (_, Self::Worker { uncounted, .. }) => uncounted.unwrap_or(EventKind::Retrying),
+        }
+    }
+
+    /// The end of its output, which is kept of an attempt that did not succeed.
+    fn tail(&self, kind: EventKind) -> Option<Vec<u8>> {
+        match self {
+            Self::Worker { output, .. } if kind != EventKind::Succeeded && !kind.is_hand_back() => {
+                output.and_then(tail)
+            }
+            Self::Worker { .. } | Self::Recovery => None,
         }
     }
 }
@@ -81,16 +105,24 @@ impl<S: Slice> Writing<S> {
         found: &Execution,
         random: u64,
     ) -> Result<State> {
-        let counted = !matches!(
-            settlement.outcome,
-            Outcome::Returned | Outcome::Snoozed { .. }
-        );
+        let uncounted = match settlement.outcome {
+            Outcome::Returned => Some(EventKind::Returned),
+            Outcome::Snoozed { .. } => Some(EventKind::Snoozed),
+            Outcome::Succeeded
+            | Outcome::Exited { .. }
+            | Outcome::Signalled { .. }
+            | Outcome::TimedOut
+            | Outcome::NotStarted { .. }
+            | Outcome::HandlerFailed { .. }
+            | Outcome::Panicked { .. }
+            | _ => None,
+        };
         let now = self.now();
         let outcome = settlement.outcome.clone();
         let verdict = decide(outcome, found.running(), now.wall, random);
         let output = settlement.output.as_ref();
         let ended_by = EndedBy::Worker {
-            counted,
+            uncounted,
             output,
             finished_at: settlement.finished_at(now),
         };
@@ -147,46 +179,20 @@ impl<S: Slice> Writing<S> {
                 verdict.state = State::Blocked;
             }
         }
-        let finished_at = ended_by.finished_at().unwrap_or(now);
+        let kind = ended_by.kind(verdict.state);
         self.slice.conclude(&Conclusion {
+            kind,
             claim,
+            execution: found,
             verdict: &verdict,
-            finished_at: verdict.state.is_terminal().then_some(finished_at),
+            ended_at: ended_by.finished_at().unwrap_or(now),
             is_lost: matches!(ended_by, EndedBy::Recovery),
+            tail: ended_by.tail(kind).as_deref(),
         })?;
-        self.record_attempt(claim, found, &verdict, ended_by)?;
         self.effects.scheduled |= verdict.state == State::Scheduled;
         let ready = usize::from(verdict.state == State::Queued || found.is_gated);
         self.effects.ready.add_anywhere(ready);
         Ok(verdict.state)
-    }
-
-    fn record_attempt(
-        &mut self,
-        claim: Claim,
-        found: &Execution,
-        verdict: &Verdict,
-        ended_by: &EndedBy<'_>,
-    ) -> Result<()> {
-        // A return or snooze counts as no attempt; if it ends its task, it is recorded as the
-        // task's end.
-        let ended = verdict.state.is_terminal();
-        let tail = match ended_by {
-            EndedBy::Worker { counted: false, .. } if !ended => return Ok(()),
-            EndedBy::Worker { output, .. } if verdict.state != State::Succeeded => {
-                output.and_then(tail)
-            }
-            EndedBy::Worker { .. } | EndedBy::Recovery => None,
-        };
-        let now = self.now().wall;
-        self.slice.record_attempt(&EndedAttempt {
-            claim,
-            attempt: found.attempt,
-            started_at: found.started_at.unwrap_or(now),
-            finished_at: ended_by.finished_at().unwrap_or(now),
-            verdict,
-            tail: tail.as_deref(),
-        })
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::Change;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
 use super::writing::Writing;
-use crate::slice::{Slice, TaskRow};
+use crate::slice::{Slice, TaskChange, TaskRow};
 
 impl<S: Slice> Writing<S> {
     /// Clears the times of waiting tasks that lie ahead.
@@ -27,6 +28,8 @@ impl<S: Slice> Writing<S> {
                     Change::Already(row.state)
                 }
                 (Some(row), None) => {
+                    let hastened = TaskChange::new(EventKind::Hastened, *id);
+                    self.slice.record(&hastened)?;
                     let state = self.set_time(*id, row, None)?;
                     started.insert(*id, state);
                     Change::Done(state)

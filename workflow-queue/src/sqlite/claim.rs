@@ -7,6 +7,7 @@ use std::time::Duration;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::sqlite::verbs::{ReadyQueue, ReadyStatements};
 use queue_core::sqlite::{Due, aside, rows, verbs};
@@ -22,6 +23,7 @@ use super::transaction::Writing;
 use super::{limits, schedules};
 use crate::plan::limits::StoredLimit;
 use crate::queue::WorkflowQueue;
+use crate::slice::{Slice as _, TaskChange};
 
 const READY: ReadyStatements = ReadyStatements {
     named: CLAIM_READY_NAMED,
@@ -453,7 +455,9 @@ impl OngoingClaim<'_, '_> {
     }
 
     /// Sets aside a task that this version cannot read.
-    fn set_aside(&self, task: TaskId) -> Result<()> {
+    fn set_aside(&mut self, task: TaskId) -> Result<()> {
+        let change = TaskChange::new(EventKind::SetAside, task);
+        self.writing.slice.record(&change)?;
         let connection = self.writing.slice.connection;
         if let Some(aside) = aside::set_aside(connection, task)? {
             connection

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::{ClaimOrder, Waits};
 use queue_core::sqlite::rows;
 use queue_core::state::State;
@@ -18,7 +19,7 @@ use super::statements::{
 use super::transaction::{SqliteSlice, Writing};
 use crate::limit::{Limit, LimitKind, Rate};
 use crate::plan::limits::{Allowance, StoredLimit};
-use crate::slice::{FreeSlots, Opening};
+use crate::slice::{FreeSlots, Opening, Slice as _};
 
 const QUEUE: i64 = 0;
 const KEY: i64 = 1;
@@ -127,7 +128,9 @@ impl Writing<'_> {
     pub(crate) fn set_limit(&mut self, limit: &Limit) -> Result<()> {
         let (kind, name) = coded(&limit.kind);
         let bounded = limit.concurrency.is_some() || limit.rate.is_some();
+        let data = of_limit(limit);
         if bounded {
+            self.slice.note(EventKind::LimitSet, &data)?;
             self.slice.connection.prepare_cached(LIMIT_PUT)?.execute((
                 kind,
                 name,
@@ -137,7 +140,11 @@ impl Writing<'_> {
             ))?;
         } else {
             let mut delete = self.slice.connection.prepare_cached(LIMIT_DELETE)?;
-            delete.execute((kind, name))?;
+            let removed = delete.execute((kind, name))? > 0;
+            drop(delete);
+            if removed {
+                self.slice.note(EventKind::LimitRemoved, &data)?;
+            }
         }
         match &limit.kind {
             LimitKind::Queue(name) => self.gate(name, bounded),
@@ -204,6 +211,20 @@ fn rate(starts: Option<u32>, period_ms: Option<u32>) -> Option<Rate> {
     Some(Rate {
         starts: starts?,
         period_ms: period_ms?,
+    })
+}
+
+/// The data of an event about a limit.
+fn of_limit(limit: &Limit) -> serde_json::Value {
+    let (kind, name) = match &limit.kind {
+        LimitKind::Queue(name) => ("queue", name.clone()),
+        LimitKind::Key(key) => ("key", String::from_utf8_lossy(key).into_owned()),
+    };
+    serde_json::json!({
+        kind: name,
+        "concurrency": limit.concurrency,
+        "starts": limit.rate.map(|rate| rate.starts),
+        "period_ms": limit.rate.map(|rate| rate.period_ms),
     })
 }
 

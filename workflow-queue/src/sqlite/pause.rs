@@ -2,9 +2,11 @@
 
 use queue_core::ReadyTasks;
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::sqlite::verbs;
 
 use crate::queue::WorkflowQueue;
+use crate::slice::Slice as _;
 
 /// Number of workers woken when a queue resumes: its tasks are not counted.
 const MANY: usize = 1024;
@@ -15,6 +17,15 @@ pub(crate) fn set_paused(queue: &WorkflowQueue, name: &str, paused: bool) -> Res
     let changed = queue.write(move |writing| {
         let now = writing.now().wall;
         let changed = verbs::set_paused(writing.slice.connection, &name, paused, now)?;
+        if changed {
+            let kind = if paused {
+                EventKind::QueuePaused
+            } else {
+                EventKind::QueueResumed
+            };
+            let data = serde_json::json!({ "queue": name });
+            writing.slice.note(kind, &data)?;
+        }
         if changed && paused {
             writing.limit_queue(&name)?;
         }

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use queue_core::ReadyTasks;
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::WorkerInfo;
 use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, verbs};
 
+use super::journal;
 use super::statements::{PROMOTE_CLOSE, PROMOTE_HELD, PROMOTE_HOLDS, PROMOTE_LEASE, PROMOTE_MARK};
 
 /// The lease given to tasks that were running at the promotion. No live worker holds them: they
@@ -65,6 +67,7 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     database.write(move |connection| {
         // If another process was first, running tasks have leases of their own by now.
         if promote(connection, &WORKFLOW, now.wall)? {
+            journal::note(connection, now.wall, EventKind::FilePromoted, None, None)?;
             connection
                 .prepare_cached(PROMOTE_LEASE)?
                 .execute([now.boot.after(LEASE).0])?;

@@ -1,15 +1,18 @@
 //! Prune: the tasks it keeps, and the rows it deletes with a task.
 
+use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::sqlite::verbs::Keeper;
+use queue_core::journal::EventKind;
+use queue_core::sqlite::verbs::{Keeper, Pruned};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 use super::statements::PRUNE_ATTEMPTS;
-use super::{edges, schedules};
+use super::{edges, journal, schedules};
 
 /// The rules that this engine adds to prune: a task stays while a dependent may still read its
-/// output, and its edges and attempts are deleted with it.
+/// output, and its edges and old attempts are deleted with it. Its events stay in the log as long as
+/// all others.
 #[derive(Clone, Debug)]
 pub(crate) struct Dependents;
 
@@ -26,6 +29,11 @@ impl Keeper for Dependents {
         edges::forget(connection, task)?;
         schedules::forget_task(connection, task)?;
         forget_attempts(connection, task)
+    }
+
+    fn record(&self, connection: &Connection, now: Timestamp, pruned: &[Pruned]) -> Result<()> {
+        let data = Some(journal::pruned(pruned).to_string());
+        journal::note(connection, now, EventKind::TasksPruned, None, data)
     }
 }
 

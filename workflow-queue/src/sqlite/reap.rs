@@ -2,6 +2,7 @@
 
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::Reaped;
 use queue_core::sqlite::verbs;
 
@@ -19,7 +20,12 @@ pub(crate) fn reap_except(
     claims.retain(|claim| !kept.contains(claim));
     let reaped = writing.crash(&claims, false)?;
     if claims.len() == running {
-        verbs::forget(writing.slice.connection, worker)?;
+        let was_registered = verbs::forget(writing.slice.connection, worker)?;
+        if was_registered {
+            let data = serde_json::json!({ "tasks": reaped.len() });
+            let slice = &writing.slice;
+            slice.write_note(EventKind::WorkerDied, Some(worker), Some(&data))?;
+        }
     }
     Ok(reaped)
 }

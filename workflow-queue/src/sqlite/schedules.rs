@@ -2,6 +2,7 @@
 
 use queue_core::clock::{SMALL_STEP_MS, Timestamp};
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::ScheduleStanding;
 use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
@@ -20,6 +21,7 @@ use crate::schedule::firing::{Firing, FiringResult};
 use crate::schedule::overlap::Unfinished;
 use crate::schedule::rows::{Advance, DueSchedule, ScheduleRows};
 use crate::schedule::spec::Spec;
+use crate::slice::Slice as _;
 
 /// A schedule's row.
 #[derive(Clone, Debug)]
@@ -248,13 +250,17 @@ impl SqliteSlice<'_> {
 
     /// Moves schedules back that a clock far ahead had moved into the future. What fired stays, so that
     /// it does not fire again.
-    pub(super) fn set_schedules_back(&self) -> Result<()> {
+    pub(super) fn set_schedules_back(&mut self) -> Result<()> {
         let now = self.now.wall;
         let ahead = rows::all(self.connection, SCHEDULE_AHEAD, [now.0], |row| {
             let (id, name, spec): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let next = rows::time(row, 3)?.zip(rows::time(row, 4)?);
             Ok((id, name, spec, next))
         })?;
+        let moved = ahead.iter().map(|(_, name, ..)| name.as_str());
+        let moved: Vec<&str> = moved.take(MOST_SET_ASIDE).collect();
+        let data = serde_json::json!({ "count": ahead.len(), "schedules": moved });
+        self.note(EventKind::SchedulesSetBack, &data)?;
         for (id, name, spec, next) in ahead {
             // Without its times it stays where it is, and is set aside when due.
             let Ok(spec) = Spec::from_row(&name, &spec) else {
@@ -303,13 +309,14 @@ pub(super) fn next_at(connection: &Connection) -> Result<Option<Timestamp>> {
     Ok(next.map(Timestamp))
 }
 
-/// Most schedules that a report on those set aside names.
-const MOST_SET_ASIDE: i64 = 100;
+/// Most schedules that a report on those set aside names, and an event.
+const MOST_SET_ASIDE: usize = 100;
 
 /// The next firing, and the schedules that are set aside.
 pub(crate) fn standing(connection: &Connection) -> Result<ScheduleStanding> {
     let mut standing = ScheduleStanding::default();
-    standing.set_aside = rows::all(connection, SCHEDULE_SET_ASIDE, [MOST_SET_ASIDE], |row| {
+    let most = [i64::try_from(MOST_SET_ASIDE).unwrap_or(i64::MAX)];
+    standing.set_aside = rows::all(connection, SCHEDULE_SET_ASIDE, most, |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
     standing.next_at = next_at(connection)?;

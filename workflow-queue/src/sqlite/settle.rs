@@ -1,7 +1,7 @@
 //! Settle: the statements that read an execution and write its end.
 
 use queue_core::claim::{Claim, WorkerId};
-use queue_core::clock::{BootTime, Now};
+use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
 use queue_core::sqlite::rows;
@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 
 use super::transaction::SqliteSlice;
 use crate::lease;
-use crate::slice::{Conclusion, EndedAttempt, Execution};
+use crate::slice::{Conclusion, Execution};
 
 impl SqliteSlice<'_> {
     /// The execution of a claim; `None` if the claim is not the last of its task.
@@ -20,15 +20,30 @@ impl SqliteSlice<'_> {
         Ok(found.into_iter().flatten().next())
     }
 
+    /// Writes the event of an end, then the task's row, which names the event.
     pub(super) fn write_conclusion(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
-        let Conclusion {
-            claim,
-            verdict,
-            finished_at,
-            is_lost,
-        } = conclusion;
+        let (verdict, execution) = (conclusion.verdict, conclusion.execution);
+        let message = verdict.message.as_deref().map(rows::clip_message);
+        self.hot.event_end.execute(params![
+            conclusion.ended_at.0,
+            conclusion.kind.code(),
+            conclusion.claim.task.0,
+            execution.event,
+            execution.queue,
+            conclusion.claim.token,
+            execution.attempt,
+            conclusion.claim.worker.0,
+            verdict.state.code(),
+            execution.ready_at.0,
+            conclusion.started_at().0,
+            verdict.exit_code,
+            verdict.signal,
+            verdict.reason.map(Reason::code),
+            message,
+            conclusion.tail,
+        ])?;
         self.hot.conclude.execute((
-            claim.task.0,
+            conclusion.claim.task.0,
             verdict.state.code(),
             verdict.run_at.map(|at| at.0),
             verdict.attempt,
@@ -36,29 +51,10 @@ impl SqliteSlice<'_> {
             verdict.exit_code,
             verdict.signal,
             verdict.reason.map(Reason::code),
-            verdict.message.as_deref().map(rows::clip_message),
-            finished_at.map(|at| at.0),
-            is_lost,
+            message,
+            conclusion.finished_at().map(|at| at.0),
+            conclusion.is_lost,
         ))?;
-        Ok(())
-    }
-
-    pub(super) fn insert_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()> {
-        let verdict = attempt.verdict;
-        self.hot.attempt_insert.execute(params![
-            attempt.claim.task.0,
-            attempt.claim.token,
-            attempt.attempt,
-            attempt.claim.worker.0,
-            attempt.started_at.0,
-            attempt.finished_at.0,
-            verdict.state.code(),
-            verdict.exit_code,
-            verdict.signal,
-            verdict.reason.map(Reason::code),
-            verdict.message.as_deref().map(rows::clip_message),
-            attempt.tail,
-        ])?;
         Ok(())
     }
 }
@@ -82,5 +78,8 @@ fn execution(row: &Row<'_>, claim: Claim, now: Now) -> Result<Option<Execution>>
         is_expired: lease::is_over(lease_until, now.boot),
         is_gated: row.get::<_, Option<i64>>(11)?.is_some(),
         attempt_base: row.get(12)?,
+        event: row.get(13)?,
+        queue: row.get(14)?,
+        ready_at: Timestamp(row.get(15)?),
     }))
 }

@@ -3,6 +3,7 @@
 use queue_core::claim::Claim;
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::outcome::Reason;
 use queue_core::output::Output;
 use queue_core::queue::Edit;
@@ -14,8 +15,8 @@ use queue_core::workflow::{Condition, Edge};
 use super::transaction::SqliteSlice;
 use super::{edges, link};
 use crate::slice::{
-    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewCopy, NewRow,
-    Opening, QueueId, Slice, Start, TaskRow, Waiting,
+    Conclusion, Conditions, Execution, FreeSlots, Inserted, Late, NewCopy, NewRow, Opening,
+    QueueId, Slice, Start, TaskChange, TaskRow, Waiting,
 };
 
 impl Slice for SqliteSlice<'_> {
@@ -120,8 +121,12 @@ impl Slice for SqliteSlice<'_> {
         self.write_conclusion(conclusion)
     }
 
-    fn record_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()> {
-        self.insert_attempt(attempt)
+    fn record(&mut self, change: &TaskChange<'_>) -> Result<()> {
+        self.write_change(change)
+    }
+
+    fn note(&mut self, kind: EventKind, data: &serde_json::Value) -> Result<()> {
+        self.write_note(kind, None, Some(data))
     }
 
     fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()> {

@@ -6,8 +6,9 @@ use queue_core::queue_ids::QueueIds;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::statements::{
-    ADMIT, CLAIM, CLAIM_READ, DEPENDENTS_WAITING, ENQUEUE, ENQUEUE_NODE, PENDING, RELEASE, SETTLE,
-    SETTLE_ATTEMPT, SETTLE_READ, SKIP, TIME_AND_LIMIT, WAITING_DELETE, WAITING_PUT,
+    ADMIT, CLAIM, CLAIM_READ, DEPENDENTS_WAITING, ENQUEUE, ENQUEUE_NODE, EVENT_CHANGE, EVENT_END,
+    EVENT_HEAD, PENDING, RELEASE, SETTLE, SETTLE_READ, SKIP, TIME_AND_LIMIT, WAITING_DELETE,
+    WAITING_PUT,
 };
 use crate::plan;
 
@@ -32,8 +33,10 @@ pub(crate) struct HotStatements<'a> {
     pub(crate) claim_read: LazyStatement<'a>,
     pub(crate) claim: LazyStatement<'a>,
     pub(crate) running_read: LazyStatement<'a>,
+    pub(crate) event_end: LazyStatement<'a>,
     pub(crate) conclude: LazyStatement<'a>,
-    pub(crate) attempt_insert: LazyStatement<'a>,
+    pub(crate) event_change: LazyStatement<'a>,
+    pub(crate) event_head: LazyStatement<'a>,
     pub(crate) dependents_waiting: LazyStatement<'a>,
     pub(crate) pending: LazyStatement<'a>,
     pub(crate) release: LazyStatement<'a>,
@@ -101,7 +104,9 @@ impl<'a> SqliteSlice<'a> {
                 claim: LazyStatement::new(connection, CLAIM),
                 running_read: LazyStatement::new(connection, SETTLE_READ),
                 conclude: LazyStatement::new(connection, SETTLE),
-                attempt_insert: LazyStatement::new(connection, SETTLE_ATTEMPT),
+                event_end: LazyStatement::new(connection, EVENT_END),
+                event_change: LazyStatement::new(connection, EVENT_CHANGE),
+                event_head: LazyStatement::new(connection, EVENT_HEAD),
                 dependents_waiting: LazyStatement::new(connection, DEPENDENTS_WAITING),
                 pending: LazyStatement::new(connection, PENDING),
                 release: LazyStatement::new(connection, RELEASE),

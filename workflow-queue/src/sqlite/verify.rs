@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use queue_core::ReadyTasks;
 use queue_core::checks;
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::queue::{Invariant, Repaired, STEP};
 use queue_core::sqlite::verify::{self as core, CORE_CHECKS, Check, judged};
 use queue_core::sqlite::{rows, statement, verbs};
@@ -17,7 +18,7 @@ use super::edges::{self, Prospect};
 use super::schedules;
 use super::transaction::Writing;
 use crate::queue::WorkflowQueue;
-use crate::slice::Slice as _;
+use crate::slice::{Slice as _, TaskChange};
 use crate::upstream;
 
 const COUNTED: &str = statement(include_str!("../../queries/verify/counted.sql"));
@@ -43,6 +44,10 @@ const CHECKS: &[Check] = checks! {
     "skipped tasks have a cause, added ones a workflow" => "causes",
     "attempts follow each other" => "attempts" repaired by "attempts_repair",
     "a task succeeds once" => "successes",
+    "the log has no gap" => "events_gap" repaired by "events_gap_repair",
+    "events of a task follow each other" => "events_follow",
+    "counters equal the events" => "events_budget",
+    "the log yields the counts" => "events_replay",
     "tasks of schedules are there, and counted while open" => "scheduled" repaired by "scheduled_repair",
     "firings do not meet each other" => "firings",
     "tasks of slots are recorded" => "unrecorded",
@@ -52,7 +57,9 @@ const CHECKS: &[Check] = checks! {
 /// The names of invariants whose repair takes more than one statement.
 const IS_COUNTED: &str = "open dependencies are counted";
 const SLOTS_OFFERED: &str = "free slots are offered";
+const LAST_EVENTS: &str = "the last event of a task is its state";
 const SAME_EDGES: &str = "both ends of an edge know it";
+const EVENTS_HEAD: &str = statement(include_str!("../../queries/verify/events_head.sql"));
 const SLOTS: &str = statement(include_str!("../../queries/verify/slots.sql"));
 
 /// Checks every invariant.
@@ -70,7 +77,7 @@ pub(crate) fn repair(queue: &WorkflowQueue) -> Result<Vec<Repaired>> {
     queue.write(|_| Ok(()))?;
     for step in RepairStep::ALL {
         for found in queue.database().read(|connection| step.find(connection))? {
-            let (repaired, wakes) = queue.transaction(move |writing| found.repair(writing))?;
+            let (repaired, wakes) = queue.transaction(move |writing| found.recorded(writing))?;
             all.extend(repaired);
             most = most.max(wakes.len());
         }
@@ -87,6 +94,7 @@ fn more(connection: &Connection) -> Result<Vec<Invariant>> {
         judged(IS_COUNTED, true, text(COUNTED))?,
         judged(SLOTS_OFFERED, true, text(SLOTS))?,
         judged(SAME_EDGES, true, lopsided(connection))?,
+        judged(LAST_EVENTS, true, text(EVENTS_HEAD))?,
         judged("no task waits for itself", false, cycles(connection))?,
         judged(
             "no slot of a schedule is lost",
@@ -182,6 +190,7 @@ enum RepairStep {
     Own,
     Counts,
     Slots,
+    Log,
 }
 
 /// Damage that one transaction repairs.
@@ -190,16 +199,19 @@ enum Damage {
     Edges,
     Counts(Vec<TaskId>),
     Slots,
+    Log(Vec<TaskId>),
 }
 
 impl RepairStep {
-    /// Every step. Slots come last: tasks released by the others may wait for a slot.
-    const ALL: [Self; 5] = [
+    /// Every step. Slots come late: tasks released by the others may wait for a slot. Last comes the log,
+    /// which tells the result.
+    const ALL: [Self; 6] = [
         Self::Core,
         Self::Edges,
         Self::Own,
         Self::Counts,
         Self::Slots,
+        Self::Log,
     ];
 
     /// The damage that this step finds.
@@ -224,11 +236,26 @@ impl RepairStep {
                 let wrong = rows::all(connection, SLOTS, [], |_| Ok(()))?;
                 Ok(wrong.first().map(|()| Damage::Slots).into_iter().collect())
             }
+            Self::Log => {
+                let wrong = rows::all(connection, EVENTS_HEAD, [], |row| Ok(TaskId(row.get(1)?)))?;
+                let steps = wrong.chunks(STEP).map(<[TaskId]>::to_vec);
+                Ok(steps.map(Damage::Log).collect())
+            }
         }
     }
 }
 
 impl Damage {
+    /// Repairs the damage, and records that.
+    fn recorded(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
+        let repaired = self.repair(writing)?;
+        for one in &repaired {
+            let data = serde_json::json!({ "invariant": one.name, "rows": one.rows });
+            writing.slice.note(EventKind::FileRepaired, &data)?;
+        }
+        Ok(repaired)
+    }
+
     /// Derives the damaged values from other rows again.
     fn repair(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
         let connection = writing.slice.connection;
@@ -244,6 +271,12 @@ impl Damage {
                     writing.freed.extend(keys);
                 }
                 one(SLOTS_OFFERED, parked)
+            }
+            Self::Log(wrong) => {
+                for task in wrong {
+                    writing.slice.write_repaired(*task)?;
+                }
+                one(LAST_EVENTS, wrong.len())
             }
         })
     }
@@ -317,6 +350,7 @@ impl Writing<'_> {
                     }
                 }
                 Prospect::Never(on) => {
+                    self.slice.record(&TaskChange::skipped(task, on))?;
                     self.slice.skip(task, on)?;
                     self.ended(&[(task, State::Skipped)])?;
                 }

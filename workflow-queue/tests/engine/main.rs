@@ -7,6 +7,7 @@
 
 mod conformance;
 mod dependency;
+mod events;
 mod heartbeat;
 mod hold;
 mod inputs;

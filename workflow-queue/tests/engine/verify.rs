@@ -125,14 +125,23 @@ fn rows_that_just_keep_an_invariant_break_none() {
          WITH attempts (token, attempt) AS (VALUES (1, 1), (2, 2), (3, 3), (4, 1))
          INSERT INTO queue_attempts
          SELECT 2, token, attempt, 1, 1, 1, 0, 1, NULL, 1, NULL, NULL FROM attempts",
+        // Older tasks have no event, and those of a file that was promoted no attempt.
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
+         UPDATE queue_schema SET migrated_at = migrated_at - 1 WHERE line = 'core'",
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
+         UPDATE queue_schema SET migrated_at = (SELECT finished_at FROM queue_tasks WHERE id = 1)",
+        // The events of a pruned task stay.
+        "DELETE FROM queue_tasks WHERE id = 1; DELETE FROM queue_upstream WHERE dependent < 5;
+         DELETE FROM queue_dependencies; DELETE FROM queue_waiting WHERE dependent < 5;
+         UPDATE queue_tasks SET depends = 0;
+         UPDATE queue_tasks SET state = 2, unmet = 0 WHERE id IN (3, 4);
+         INSERT INTO queue_events (at, kind, data)
+         VALUES (1, 50, '{\"states\":{\"succeeded\":1},\"created\":[1]}')",
+        // Events that are older than the retention, of a task that ended.
+        "INSERT INTO queue_events (at, kind) VALUES (1, 53); DELETE FROM queue_events WHERE seq < 7",
         // The queue's mark outlives its limit, but no task waits for the limit.
         "DELETE FROM queue_limits WHERE name = CAST('disk' AS BLOB);
          UPDATE queue_tasks SET state = 2 WHERE id = 6",
-        // Tasks that fast-queue ended have no recorded attempts.
-        "DELETE FROM queue_attempts;
-         UPDATE queue_schema SET migrated_at = migrated_at - 1 WHERE line = 'core'",
-        "DELETE FROM queue_attempts;
-         UPDATE queue_schema SET migrated_at = (SELECT finished_at FROM queue_tasks WHERE id = 1)",
     ] {
         let (bench, _) = used();
         spoil(&bench, sql);
@@ -260,15 +269,18 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "attempt 1 of task 1 under token 9: there is no such claim",
-        "UPDATE queue_attempts SET token = 9",
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
+             INSERT INTO queue_attempts VALUES (1, 9, 1, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
     ),
     (
         "attempt 1 of task 1 under token 0 does not follow the one before",
-        "UPDATE queue_attempts SET token = 0",
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
+             INSERT INTO queue_attempts VALUES (1, 0, 1, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
     ),
     (
         "attempt 0 of task 1 under token 1 does not follow the one before",
-        "UPDATE queue_attempts SET attempt = 0",
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
+             INSERT INTO queue_attempts VALUES (1, 1, 0, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
     ),
     (
         "attempt 3 of task 1 under token 2 does not follow the one before",
@@ -286,29 +298,82 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "task 2 has 1 successes and is in state 3",
-        "UPDATE queue_attempts SET task = 2",
+        "INSERT INTO queue_attempts VALUES (2, 1, 1, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
     ),
     (
         "task 99 has 1 successes and is in state none",
-        "UPDATE queue_attempts SET task = 99",
+        "INSERT INTO queue_attempts VALUES (99, 1, 1, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
     ),
     (
         "task 1 succeeded and no attempt did",
-        "UPDATE queue_attempts SET state = 5",
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
+             INSERT INTO queue_attempts VALUES (1, 1, 1, 1, 1, 1, 5, 0, NULL, NULL, NULL, NULL)",
     ),
     (
         "task 1 succeeded and no attempt did",
-        "UPDATE queue_tasks SET token = 2 WHERE id = 1",
+        "UPDATE queue_tasks SET token = 2, event = 0 WHERE id = 1",
     ),
     (
         "task 5 succeeded and no attempt did",
-        "UPDATE queue_tasks SET (state, token, finished_at) =
-             (SELECT state, token, finished_at FROM queue_tasks WHERE id = 1) WHERE id = 5",
+        "UPDATE queue_tasks SET (state, token, finished_at, event) =
+             (SELECT state, token, finished_at, 0 FROM queue_tasks WHERE id = 1) WHERE id = 5",
     ),
     (
         "task 1 succeeded and no attempt did",
-        "DELETE FROM queue_attempts;
+        "UPDATE queue_tasks SET event = 0 WHERE id = 1; DELETE FROM queue_events WHERE task = 1;
              INSERT INTO queue_schema VALUES ('another', 1, (SELECT max(finished_at) FROM queue_tasks))",
+    ),
+    (
+        "events 3 to 4 are missing",
+        "DELETE FROM queue_events WHERE seq IN (3, 4)",
+    ),
+    (
+        "event 100 of task 1 does not follow event 6",
+        "INSERT INTO queue_events (seq, at, kind, task, prev, was, state)
+             VALUES (100, 1, 13, 1, 5, 4, 4)",
+    ),
+    (
+        "event 100 of task 1 does not follow event 6",
+        "INSERT INTO queue_events (seq, at, kind, task, prev, was, state)
+             VALUES (100, 1, 13, 1, 6, 2, 2)",
+    ),
+    (
+        "event 6 of task 9 does not follow event none",
+        "DELETE FROM queue_events WHERE seq = 6;
+             INSERT INTO queue_events (seq, at, kind, task, prev, was, state)
+             VALUES (6, 1, 13, 9, 5, 2, 2)",
+    ),
+    (
+        "task 1 in state 4 names event 5 as its last",
+        "UPDATE queue_tasks SET event = 5 WHERE id = 1",
+    ),
+    (
+        "task 5 in state 6 names event none as its last",
+        "UPDATE queue_tasks SET state = 6, finished_at = 1 WHERE id = 5",
+    ),
+    (
+        "task 5 in state 2 names event 1 as its last",
+        "UPDATE queue_tasks SET event = 1 WHERE id = 5; DELETE FROM queue_events WHERE seq = 1",
+    ),
+    (
+        "task 1 in state 6 names event 6 as its last",
+        "UPDATE queue_tasks SET state = 6 WHERE id = 1",
+    ),
+    (
+        "task 1 has had 2 attempts and 0 crashes, and its events tell of 1 and 0",
+        "UPDATE queue_tasks SET attempt = 2 WHERE id = 1",
+    ),
+    (
+        "task 1 has had 1 attempts and 1 crashes, and its events tell of 1 and 0",
+        "UPDATE queue_tasks SET crashes = 1 WHERE id = 1",
+    ),
+    (
+        "the log tells of 1 tasks in state 4, and there are 0",
+        "UPDATE queue_tasks SET state = 5 WHERE id = 1",
+    ),
+    (
+        "the log tells of 0 tasks in state 5, and there are 1",
+        "UPDATE queue_tasks SET state = 5 WHERE id = 1",
     ),
     (
         "task 4 waits for 2 tasks, not for 7",
@@ -402,14 +467,37 @@ fn every_violation_is_found_under_its_invariants_name() {
             "skipped tasks have a cause, added ones a workflow",
         ),
         (
-            "UPDATE queue_attempts SET token = 9",
+            "INSERT INTO queue_attempts VALUES (1, 9, 1, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
             "attempts follow each other",
         ),
-        ("DELETE FROM queue_attempts", "a task succeeds once"),
         (
-            "INSERT INTO queue_attempts
-             SELECT task, 0, 1, worker, 1, 1, 4, 0, NULL, NULL, NULL, NULL FROM queue_attempts",
+            "UPDATE queue_tasks SET event = 0 WHERE id = 1",
             "a task succeeds once",
+        ),
+        (
+            "INSERT INTO queue_attempts VALUES (1, 0, 1, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
+            "a task succeeds once",
+        ),
+        (
+            "DELETE FROM queue_events WHERE seq = 3",
+            "the log has no gap",
+        ),
+        (
+            "INSERT INTO queue_events (at, kind, task, prev, was, state)
+             VALUES (1, 9, 1, 2, 4, 4)",
+            "events of a task follow each other",
+        ),
+        (
+            "UPDATE queue_tasks SET event = NULL WHERE id = 1",
+            "the last event of a task is its state",
+        ),
+        (
+            "UPDATE queue_tasks SET crashes = 1 WHERE id = 1",
+            "counters equal the events",
+        ),
+        (
+            "UPDATE queue_tasks SET state = 6, finished_at = 1 WHERE id = 5",
+            "the log yields the counts",
         ),
         (
             "INSERT INTO queue_dependencies VALUES (4, 2, 0)",

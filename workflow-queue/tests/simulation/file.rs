@@ -134,7 +134,7 @@ impl Mistake {
             Self::ExceedsBound => "UPDATE queue_tasks SET gate = NULL WHERE state = 3",
             Self::ExceedsRate => "UPDATE queue_limits SET full_at = 0",
             Self::ClaimsPaused => "UPDATE queue_queues SET paused_at = NULL",
-            Self::ForgetsAttempt => "DELETE FROM queue_attempts WHERE token > 1",
+            Self::ForgetsAttempt => "DELETE FROM queue_events WHERE token > 1",
             Self::IgnoresDeadline => "UPDATE queue_tasks SET expires_at = NULL, deadline_at = NULL",
             Self::IgnoresCancel => "UPDATE queue_tasks SET cancel_requested_at = NULL",
             Self::LeavesTerminal => {

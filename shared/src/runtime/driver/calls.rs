@@ -166,7 +166,12 @@ fn list_workers<Q: Queue>(queue: &Q, known: Option<i64>) -> Result<Listed> {
     let (workers, taken_back) = if known == Some(counter) {
         (None, Ok(0))
     } else {
-        (Some(queue.workers()?), queue.take_back())
+        let trimmed = queue.trim_log();
+        let taken_back = queue.take_back();
+        (
+            Some(queue.workers()?),
+            taken_back.and_then(|count| trimmed.map(|_| count)),
+        )
     };
     Ok(Listed {
         counter,

@@ -43,7 +43,7 @@ pub use named::{keyed, named};
 pub use next_waiting::next_waiting;
 pub use output::{attempt_of, output, output_of, store_output};
 pub use pause::set_paused;
-pub use prune::{Keeper, delete_logs, prune};
+pub use prune::{Keeper, Pruned, delete_logs, prune};
 pub use queues::queues;
 pub use register::{deregister, forget, register};
 pub use release::end_hold;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, STEP};
 use crate::sidecar::files;
@@ -42,6 +43,18 @@ pub trait Keeper: Clone + Send + 'static {
 
     /// Deletes the engine's rows beside a task that has just been deleted.
     fn clear(&self, connection: &Connection, task: TaskId) -> Result<()>;
+
+    /// Records the tasks that this transaction deleted, if it deleted any.
+    fn record(&self, connection: &Connection, now: Timestamp, pruned: &[Pruned]) -> Result<()>;
+}
+
+/// A deleted task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// State in which it had ended.
+    pub state: State,
+    /// Time at which it was enqueued.
+    pub created_at: Timestamp,
 }
 
 /// Deletes or counts the tasks that the request selects, while `go_on` returns true. It is called
@@ -206,19 +219,31 @@ fn delete(
 ) -> Result<u64> {
     let keeper = keeper.clone();
     let before = request.finished_before.0;
+    let clock = database.clock();
     database.write(move |connection| {
         keeper.check(connection)?;
-        let mut update = connection.prepare_cached(PRUNE)?;
-        let mut deleted = 0;
+        let mut deleted = Vec::new();
         for id in &ids {
             let task = TaskId(*id);
-            if !keeper.keeps(connection, task)? && update.execute((id, states, before))? == 1 {
+            if keeper.keeps(connection, task)? {
+                continue;
+            }
+            let gone = rows::all(connection, PRUNE, (id, states, before), |row| {
+                Ok(Pruned {
+                    state: rows::state(row.get(0)?)?,
+                    created_at: Timestamp(row.get(1)?),
+                })
+            })?;
+            if !gone.is_empty() {
                 clear(connection, task)?;
                 keeper.clear(connection, task)?;
-                deleted += 1;
             }
+            deleted.extend(gone);
         }
-        Ok(deleted)
+        if !deleted.is_empty() {
+            keeper.record(connection, clock.now().wall, &deleted)?;
+        }
+        Ok(deleted.len() as u64)
     })
 }
 
@@ -235,7 +260,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{Keeper, delete_logs, prune, state_of};
+    use super::{Keeper, Pruned, delete_logs, prune, state_of};
     use crate::clock::Timestamp;
     use crate::error::{Error, Result};
     use crate::queue::PruneRequest;
@@ -257,6 +282,10 @@ mod tests {
         }
 
         fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
+            Ok(())
+        }
+
+        fn record(&self, _: &Connection, _: Timestamp, _: &[Pruned]) -> Result<()> {
             Ok(())
         }
     }
@@ -305,6 +334,10 @@ mod tests {
         }
 
         fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
+            Ok(())
+        }
+
+        fn record(&self, _: &Connection, _: Timestamp, _: &[Pruned]) -> Result<()> {
             Ok(())
         }
     }

@@ -44,11 +44,11 @@ pub fn register(connection: &Connection, worker: &WorkerInfo) -> Result<u32> {
     })
 }
 
-/// Removes a worker. An unknown one is no error.
+/// Removes a worker. Returns false for an unknown one.
 ///
 /// # Errors
 /// [`Error::Invalid`] while it holds claims: once removed, it could never be reaped.
-pub fn deregister(connection: &Connection, worker: WorkerId) -> Result<()> {
+pub fn deregister(connection: &Connection, worker: WorkerId) -> Result<bool> {
     let mut query = connection.prepare_cached(COUNT_CLAIMS)?;
     let claims = query.query_row([worker.0], |row| rows::count(row, 0))?;
     if claims > 0 {
@@ -59,8 +59,8 @@ pub fn deregister(connection: &Connection, worker: WorkerId) -> Result<()> {
     forget(connection, worker)
 }
 
-/// Deletes a worker's row.
-pub fn forget(connection: &Connection, worker: WorkerId) -> Result<()> {
-    connection.prepare_cached(DEREGISTER)?.execute([worker.0])?;
-    Ok(())
+/// Deletes a worker's row. Returns false if there was none.
+pub fn forget(connection: &Connection, worker: WorkerId) -> Result<bool> {
+    let mut delete = connection.prepare_cached(DEREGISTER)?;
+    Ok(delete.execute([worker.0])? > 0)
 }

@@ -36,7 +36,8 @@ pub fn shrink_frees_pruned_space_and_keeps_all_else() {
     let shrunk = sandbox.json(&["shrink"]);
     let (was, is) = (&shrunk["before_bytes"], &shrunk["after_bytes"]);
     let (was, is) = (was.as_u64().unwrap(), is.as_u64().unwrap());
-    assert!(was > 1 << 20 && is < 200 << 10, "{shrunk}");
+    // The events of the pruned tasks stay.
+    assert!(was > 1 << 20 && is < 800 << 10, "{shrunk}");
     let size = |name: &str| sandbox.path(name).metadata().map_or(0, |found| found.len());
     assert_eq!(size("queue.db") + size("queue.db-wal"), is);
     assert_eq!(sandbox.ok(&["list", "-o", "json"]), before);

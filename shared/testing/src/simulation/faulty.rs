@@ -164,6 +164,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.take_back()
     }
 
+    fn trim_log(&self) -> Result<u64> {
+        self.inner.trim_log()
+    }
+
     fn workers(&self) -> Result<Vec<WorkerInfo>> {
         self.inner.workers()
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use queue_core::claim::Claim;
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
+use queue_core::journal::EventKind;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::Reason;
 use queue_core::output::Output;
@@ -16,8 +17,8 @@ use queue_core::workflow::{Condition, Edge};
 
 use super::{Memory, WORKER, Write};
 use crate::slice::{
-    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewCopy, NewRow,
-    Opening, QueueId, Slice, Start, TaskRow, Waiting,
+    Conclusion, Conditions, Execution, FreeSlots, Inserted, Late, NewCopy, NewRow, Opening,
+    QueueId, Slice, Start, TaskChange, TaskRow, Waiting,
 };
 
 impl Slice for &mut Memory {
@@ -46,6 +47,9 @@ impl Slice for &mut Memory {
                 limit_key: row.limit_key.clone(),
                 is_expired: false,
                 is_gated: false,
+                event: None,
+                queue: 1,
+                ready_at: Timestamp(0),
             })
         };
         Ok(claims.iter().map(execution).collect())
@@ -256,6 +260,7 @@ impl Slice for &mut Memory {
 
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
         let task = conclusion.claim.task;
+        self.log(task, Some(State::Running), Some(conclusion.verdict.state));
         self.keep("conclude", Write::State(task, conclusion.verdict.state));
         if conclusion.is_lost {
             self.keep("conclude", Write::Lost(task));
@@ -263,7 +268,12 @@ impl Slice for &mut Memory {
         Ok(())
     }
 
-    fn record_attempt(&mut self, _: &EndedAttempt<'_>) -> Result<()> {
+    fn record(&mut self, change: &TaskChange<'_>) -> Result<()> {
+        self.log(change.task, change.was, change.state);
+        Ok(())
+    }
+
+    fn note(&mut self, _: EventKind, _: &serde_json::Value) -> Result<()> {
         Ok(())
     }
 

@@ -1,0 +1,4 @@
+-- The end of an execution: the task ran before (state 3).
+INSERT INTO queue_events (at, kind, task, prev, queue, token, attempt, worker, was, state, ready_at,
+                          since, exit_code, signal, reason, message, tail)
+VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, 3, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)

@@ -1,0 +1,67 @@
+//! Trim: deletes events that are older than the file retains.
+
+use queue_core::clock::Timestamp;
+use queue_core::error::Result;
+use queue_core::sqlite::{rows, verbs};
+use rusqlite::Connection;
+
+use super::statements::{EVENTS_OLDEST, EVENTS_PRUNE};
+use crate::queue::WorkflowQueue;
+
+/// Events that one transaction deletes.
+const STEP: usize = 1_000;
+/// Most transactions of one call; what is left is deleted by the next.
+const MOST_STEPS: usize = 10;
+
+/// Deletes old events from the beginning of the log, up to the first of a task that has not ended. Several
+/// processes may do it at the same time; each step deletes what is old then.
+pub(crate) fn trim_log(queue: &WorkflowQueue) -> Result<u64> {
+    let mut deleted = 0;
+    for _ in 0..MOST_STEPS {
+        let now = queue.database().now().wall;
+        if queue.read(|connection| is_trimmed(connection, now))? {
+            break;
+        }
+        deleted += queue.write(|writing| {
+            let now = writing.now().wall;
+            let connection = writing.slice.connection;
+            let old = old(connection, now, STEP)?;
+            if let Some(last) = old.last() {
+                connection.prepare_cached(EVENTS_PRUNE)?.execute([last])?;
+            }
+            Ok(old.len() as u64)
+        })?;
+    }
+    Ok(deleted)
+}
+
+/// True if the first event is to stay. Reads one row, so that it costs idle workers nothing.
+fn is_trimmed(connection: &Connection, now: Timestamp) -> Result<bool> {
+    Ok(old(connection, now, 1)?.is_empty())
+}
+
+/// The first events that are to be deleted, of at most `most` that it looks at. An event of a clock that
+/// was ahead is as old as the next one.
+fn old(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<i64>> {
+    let retain = verbs::settings(connection)?.retain;
+    let before = now.0.saturating_sub_unsigned(retain);
+    // One look further, for the age of the last.
+    let looks_at = i64::try_from(most).unwrap_or(i64::MAX - 1) + 1;
+    let found = rows::all(connection, EVENTS_OLDEST, [looks_at], |row| {
+        let is_open: bool = row.get(2)?;
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, is_open))
+    })?;
+    let mut next = i64::MAX;
+    let mut ages: Vec<i64> = found
+        .iter()
+        .rev()
+        .map(|(_, at, _)| {
+            next = if *at > now.0 { next } else { *at };
+            next
+        })
+        .collect();
+    ages.reverse();
+    let is_old = |(one, age): &((i64, i64, bool), i64)| *age < before && !one.2;
+    let old = found.into_iter().zip(ages).take(most).take_while(is_old);
+    Ok(old.map(|((seq, ..), _)| seq).collect())
+}
