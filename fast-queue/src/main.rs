@@ -37,6 +37,8 @@ enum Verb {
     List(list::Arguments),
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
+    #[cfg(feature = "web")]
+    Serve(cli::serve::Arguments),
     #[command(flatten)]
     Common(cli::Verb),
 }
@@ -53,6 +55,10 @@ impl Verb {
             Self::Queues(arguments) => queues::run::<_, Plain>(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments, &Plain {}),
             Self::Status(arguments) => status::run(context, &arguments),
+            #[cfg(feature = "web")]
+            Self::Serve(arguments) => {
+                cli::serve::run(context, &arguments, queue_core::web::Sources::new())
+            }
             Self::Common(verb) => verb.run(context),
         }
     }

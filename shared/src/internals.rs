@@ -75,3 +75,9 @@ pub mod retry {
 pub mod host {
     pub use crate::runtime::host::{Batch, Host, Peer, StartResult, Sweeper};
 }
+
+/// Routes of the dashboard.
+#[cfg(feature = "web")]
+pub mod web {
+    pub use crate::web::post_paths;
+}

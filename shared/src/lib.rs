@@ -53,6 +53,8 @@ pub mod cli;
 mod text;
 #[cfg(feature = "cli")]
 pub mod watch;
+#[cfg(feature = "web")]
+pub mod web;
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]

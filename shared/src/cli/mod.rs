@@ -60,6 +60,8 @@ mod restore;
 pub mod retry;
 pub mod run;
 mod salvage;
+#[cfg(feature = "web")]
+pub mod serve;
 mod served;
 mod settings;
 mod show;

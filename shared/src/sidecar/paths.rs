@@ -100,6 +100,12 @@ impl Sidecar {
         self.folder.join("logs.lock")
     }
 
+    /// Token that admits browsers to the dashboard; exists once that was started.
+    #[cfg(feature = "web")]
+    pub(crate) fn web_token(&self) -> PathBuf {
+        self.folder.join("web.token")
+    }
+
     /// Folder of the inputs of running commands; exists once a command has had inputs.
     pub fn inputs(&self) -> PathBuf {
         self.folder.join("inputs")

@@ -100,7 +100,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     context.printer.table(&table)
 }
 
-fn ending(attempt: &Attempt) -> String {
+pub(super) fn ending(attempt: &Attempt) -> String {
     let Some(reason) = attempt.reason else {
         return "-".to_owned();
     };

@@ -11,6 +11,8 @@ mod queues;
 mod retry;
 mod run;
 mod schedule;
+#[cfg(feature = "web")]
+mod serve;
 mod status;
 mod test;
 mod tree;
@@ -42,6 +44,8 @@ pub(crate) enum Verb {
     Schedule(schedule::Arguments),
     Promote(promote::Arguments),
     Test(test::Arguments),
+    #[cfg(feature = "web")]
+    Serve(cli::serve::Arguments),
     #[command(flatten)]
     Common(cli::Verb),
 }
@@ -66,6 +70,8 @@ impl Verb {
             Self::Schedule(arguments) => schedule::run(context, arguments),
             Self::Promote(arguments) => promote::run(context, &arguments),
             Self::Test(arguments) => test::run(context, &arguments),
+            #[cfg(feature = "web")]
+            Self::Serve(arguments) => serve::run(context, &arguments),
             Self::Common(verb) => verb.run(context),
         }
     }

@@ -7,7 +7,7 @@ mod import;
 mod list;
 mod next;
 mod pause;
-mod print;
+pub(super) mod print;
 mod remove;
 mod run;
 mod show;

@@ -30,3 +30,10 @@ fn sandbox() -> Sandbox {
 }
 
 queue_testing::command_line_tests!(env!("CARGO_BIN_EXE_workflow-queue"), true);
+
+#[test]
+fn the_dashboard_takes_no_action_from_a_foreign_origin() {
+    use queue_testing::command_line::dashboard_guards;
+    let paths = queue_core::internals::web::post_paths::<workflow_queue::WorkflowQueue>();
+    dashboard_guards::no_action_is_taken_from_a_foreign_origin(&sandbox(), &paths);
+}

@@ -10,11 +10,14 @@ pub mod bad_input;
 pub mod committed;
 pub mod completions;
 pub mod config;
+pub mod dashboard;
+pub mod dashboard_guards;
 pub mod environment;
 pub mod full_disk;
 pub mod health;
 pub mod held_file;
 pub mod hints;
+pub mod http;
 pub mod interrupted_run;
 pub mod logs;
 pub mod long_running;
@@ -87,6 +90,25 @@ macro_rules! command_line_tests {
                 a_wrong_configuration_file_is_refused_with_its_line_and_a_hint
                 a_configuration_file_that_others_can_change_is_refused
                 no_configuration_file_is_read_from_the_working_folder
+            }
+            dashboard {
+                the_dashboard_prints_its_address_and_ends_at_a_signal
+                a_taken_port_a_foreign_address_and_a_missing_file_are_refused_with_a_way_out
+                every_page_shows_names_as_text_and_links_relatively
+                a_task_is_retried_and_cancelled_by_a_form
+                all_tasks_of_a_filter_are_counted_and_then_changed
+                a_queue_is_paused_and_resumed_by_a_form
+                tasks_are_enqueued_only_where_that_is_allowed
+                a_dashboard_that_only_reads_has_no_actions
+                a_change_by_another_program_reaches_the_stream
+                output_is_followed_and_downloaded_as_text
+            }
+            dashboard_guards {
+                nobody_sees_anything_without_the_token
+                only_known_names_of_the_host_are_answered
+                every_answer_has_the_headers_that_keep_pages_apart
+                requests_without_bounds_are_refused_and_the_next_one_is_answered
+                a_socket_serves_its_owner_alone
             }
             environment {
                 commands_and_hooks_have_the_environment_of_a_plain_shell

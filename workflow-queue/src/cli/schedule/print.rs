@@ -30,7 +30,7 @@ pub(super) fn times_after(spec: &Spec, after: Timestamp, most: usize) -> Vec<Str
 }
 
 /// Cron expression or interval.
-pub(super) fn times(spec: &Spec) -> String {
+pub(in super::super) fn times(spec: &Spec) -> String {
     match (spec.expression(), spec.interval()) {
         (Some(cron), _) => cron.to_string(),
         (None, Some(every)) => format!("every {}", duration::show(every)),

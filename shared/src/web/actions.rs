@@ -1,0 +1,130 @@
+//! Changes that a form asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::action::{Action, Selection, priority};
+use super::dashboard::Dashboard;
+use super::pages;
+use super::reply::{Problem, Reply};
+use super::report::Done;
+use super::request::Request;
+use crate::error::Result;
+use crate::queue::Queue;
+use crate::task::{NewTask, TaskId};
+
+/// Most tasks that one transaction changes.
+const CHUNK: usize = 500;
+
+/// Time after which a change of very many tasks reports and offers to go on.
+const STEP_TIME: Duration = Duration::from_secs(3);
+
+/// Changes tasks, the newest first, and says how many. After some seconds it offers to go on.
+pub(super) fn change<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let action = Action::of(&request.form)?;
+    let queue = &dashboard.queue;
+    let begin = queue.now().boot;
+    let mut done = Done::new(action);
+    let changed: Result<()> = match Selection::of(&request.form) {
+        Selection::Ids(ids) if ids.is_empty() => {
+            return Err(Problem::Invalid("choose at least one task".to_owned()));
+        }
+        Selection::Ids(ids) => ids.rchunks(CHUNK).try_for_each(|chunk| {
+            let newest_first: Vec<TaskId> = chunk.iter().rev().copied().collect();
+            done.add(&action.apply(queue, &newest_first)?);
+            Ok(())
+        }),
+        Selection::Filter(filter, before) => {
+            let mut before = before;
+            action.filter(filter).map_or(Ok(()), |filter| {
+                loop {
+                    let stats = &dashboard.summary()?.stats;
+                    let page = filter.page(queue, stats, (before, CHUNK))?;
+                    let ids: Vec<TaskId> = page.tasks.iter().map(|task| task.id).collect();
+                    if !ids.is_empty() {
+                        done.add(&action.apply(queue, &ids)?);
+                    }
+                    before = page.next;
+                    let Some(next) = page.next else {
+                        break Ok(());
+                    };
+                    if queue.now().boot.since(begin) > STEP_TIME {
+                        done.left = Some((filter, next));
+                        break Ok(());
+                    }
+                }
+            })
+        }
+    };
+    dashboard.counts.forget();
+    if let Err(error) = changed {
+        return if done.is_empty() {
+            Err(error.into())
+        } else {
+            done.failed = Some(error.to_string());
+            Ok(pages::done(dashboard, request, &done))
+        };
+    }
+    match request.form.all("id").next() {
+        Some(id) if request.form.get("back").is_some() && done.is_clean() => {
+            let id: i64 = id.parse().unwrap_or_default();
+            Ok(Reply::see(&format!("{}tasks/{id}", request.root)))
+        }
+        _ => Ok(pages::done(dashboard, request, &done)),
+    }
+}
+
+/// Pauses or resumes a queue.
+pub(super) fn pause<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let name = request.form.get("queue").unwrap_or_default();
+    if !dashboard.queue.knows_queue(name)? {
+        return Err(Problem::NotFound("there is no such queue".to_owned()));
+    }
+    let pauses = match request.form.get("action") {
+        Some("pause") => true,
+        Some("resume") => false,
+        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+    };
+    dashboard.queue.set_paused(name, pauses)?;
+    dashboard.counts.forget();
+    Ok(Reply::see(&format!("{}queues", request.root)))
+}
+
+/// Enqueues a command.
+pub(super) fn enqueue<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let form = &request.form;
+    let command = form
+        .get("command")
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    let name = form.get("name").unwrap_or(&command);
+    let priority = form.get("priority").map_or(Ok(0), priority)?;
+    let mut task = NewTask::shell(short(name), command.as_str()).priority(priority);
+    if let Some(queue) = form.get("queue") {
+        task = task.queue(queue);
+    }
+    task.validate()?;
+    let enqueued = dashboard.queue.enqueue(vec![task])?;
+    dashboard.counts.forget();
+    let id = enqueued.first().map_or(0, |one| one.id.0);
+    Ok(Reply::see(&format!("{}tasks/{id}", request.root)))
+}
+
+/// The first line of a command as a task's name.
+fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let mut end = line.len().min(crate::task::MAX_NAME_BYTES);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line[..end].to_owned()
+}

@@ -1,0 +1,116 @@
+//! The state of a dashboard that its handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::auth::Keys;
+use super::counts::{Counts, Summary};
+use super::hub::Hub;
+use super::sources::Sources;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::queue::Queue;
+use crate::sidecar::Sidecar;
+
+/// Options of a dashboard.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Name of the program.
+    pub program: &'static str,
+    /// Name of the file, in titles.
+    pub file: String,
+    /// True if nothing can be changed.
+    pub read_only: bool,
+    /// True if tasks can be enqueued, which runs any command as the user of the workers.
+    pub allow_enqueue: bool,
+    /// Names of the host, besides `localhost` and the addresses of the loopback interface.
+    pub hosts: Vec<String>,
+}
+
+impl Options {
+    /// Options of a dashboard of that program about that file, which shows and changes tasks.
+    pub fn new(program: &'static str, file: impl Into<String>) -> Self {
+        Self {
+            program,
+            file: file.into(),
+            read_only: false,
+            allow_enqueue: false,
+            hosts: Vec::new(),
+        }
+    }
+
+    /// Sets if nothing can be changed.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Sets if tasks can be enqueued.
+    #[must_use]
+    pub fn allow_enqueue(mut self, allow_enqueue: bool) -> Self {
+        self.allow_enqueue = allow_enqueue;
+        self
+    }
+
+    /// Sets further names of the host.
+    #[must_use]
+    pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// Dashboard of one file.
+#[derive(Debug)]
+pub(super) struct Dashboard<Q> {
+    pub(super) queue: Q,
+    pub(super) sources: Sources<Q>,
+    pub(super) options: Options,
+    pub(super) keys: Keys,
+    pub(super) counts: Counts,
+    is_counting: AtomicBool,
+    pub(super) hub: Hub,
+}
+
+impl<Q: Queue> Dashboard<Q> {
+    /// Dashboard of that file, with the token beside it.
+    pub(super) fn new(queue: Q, sources: Sources<Q>, options: Options) -> Result<Arc<Self>> {
+        let keys = Keys::of(&Sidecar::at(queue.coordination().folder()))?;
+        Ok(Arc::new(Self {
+            queue,
+            sources,
+            options,
+            keys,
+            counts: Counts::default(),
+            is_counting: AtomicBool::new(false),
+            hub: Hub::new(),
+        }))
+    }
+
+    /// Counts for a page: exact if that is cheap, otherwise those of some seconds ago, while they are
+    /// read anew beside the page.
+    pub(super) fn summary(self: &Arc<Self>) -> Result<Arc<Summary>> {
+        let (summary, is_old) = self.counts.get(&self.queue)?;
+        if is_old && !self.is_counting.swap(true, Ordering::AcqRel) {
+            let own = Arc::clone(self);
+            tokio::task::spawn_blocking(move || {
+                // The next page tries again.
+                let _ = own.counts.read(&own.queue);
+                own.is_counting.store(false, Ordering::Release);
+            });
+        }
+        Ok(summary)
+    }
+
+    /// Current wall time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.queue.now().wall
+    }
+
+    /// True if a request may change something.
+    pub(super) fn writes(&self) -> bool {
+        !self.options.read_only
+    }
+}

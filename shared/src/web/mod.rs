@@ -1,0 +1,36 @@
+//! The dashboard: pages about the tasks of one file, and actions on them, over HTTP.
+//!
+//! A request passes the limits of its connection (`server`), then the checks of `gate` and
+//! `auth`, then the handler that `routes` names for it, on a thread that may wait for the file.
+//! Handlers return a `reply::Reply`; nothing of a task reaches a page unescaped.
+
+mod action;
+mod actions;
+mod auth;
+mod counts;
+mod dag;
+mod dashboard;
+mod filter;
+mod gate;
+mod hub;
+mod listener;
+mod live;
+mod output;
+mod pages;
+mod patient;
+mod reply;
+mod report;
+mod request;
+mod router;
+mod routes;
+mod server;
+mod sources;
+mod words;
+
+pub use dashboard::Options;
+pub use listener::{Address, Listener};
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use routes::post_paths;
+pub use server::serve;
+pub use sources::{AttemptRow, LimitRow, Read, ReadOf, ScheduleRow, Sources};

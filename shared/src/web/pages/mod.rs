@@ -1,0 +1,30 @@
+//! Pages. Each is a file of its name; `layout` is around all of them.
+
+mod assets;
+mod confirm;
+mod enqueue;
+mod layout;
+mod limits;
+mod login;
+mod overview;
+mod problem;
+mod queues;
+mod schedules;
+mod task;
+mod tasks;
+mod workers;
+mod workflow;
+
+pub(super) use assets::{icon, script, style};
+pub(super) use confirm::{confirm, done};
+pub(super) use enqueue::enqueue;
+pub(super) use limits::limits;
+pub(super) use login::login;
+pub(super) use overview::{live, overview};
+pub(super) use problem::problem;
+pub(super) use queues::queues;
+pub(super) use schedules::schedules;
+pub(super) use task::{output, tail, task};
+pub(super) use tasks::tasks;
+pub(super) use workers::workers;
+pub(super) use workflow::workflow;

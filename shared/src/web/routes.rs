@@ -1,0 +1,151 @@
+//! The table of all routes.
+
+use std::sync::Arc;
+
+use super::dashboard::Dashboard;
+use super::reply::{Problem, Reply};
+use super::request::Request;
+use super::{actions, pages};
+use crate::queue::Queue;
+
+/// Function that answers a request. It may wait for the file.
+pub(super) type Handler<Q> = fn(&Arc<Dashboard<Q>>, &Request) -> Result<Reply, Problem>;
+
+/// Method of a request. HEAD is answered as GET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    /// It changes nothing.
+    Get,
+    /// It may change something: it needs the token of a form, from a page of this dashboard.
+    Post,
+}
+
+/// Senders of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Whoever has logged in.
+    Known,
+    /// Anybody.
+    Anybody,
+}
+
+/// Route: a method, a path and the function that answers.
+#[derive(Debug)]
+pub(super) struct Route<Q> {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) access: Access,
+    pub(super) handler: Handler<Q>,
+}
+
+impl<Q> Clone for Route<Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q> Copy for Route<Q> {}
+
+/// Parts of a dashboard that decide which routes it has.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of its own")]
+pub(super) struct Parts {
+    limits: bool,
+    schedules: bool,
+    writes: bool,
+    enqueues: bool,
+}
+
+impl Parts {
+    /// Parts of that dashboard.
+    pub(super) fn of<Q: Queue>(dashboard: &Dashboard<Q>) -> Self {
+        let writes = dashboard.writes();
+        Self {
+            limits: dashboard.sources.limits.is_some(),
+            schedules: dashboard.sources.schedules.is_some(),
+            writes,
+            enqueues: writes && dashboard.options.allow_enqueue,
+        }
+    }
+}
+
+/// Paths of all routes that change something, for the tests that send there what must be refused.
+#[cfg(feature = "internals")]
+pub fn post_paths<Q: Queue>() -> Vec<&'static str> {
+    let all = routes::<Q>(Parts {
+        limits: true,
+        schedules: true,
+        writes: true,
+        enqueues: true,
+    });
+    let posts = all.iter().filter(|route| route.method == Method::Post);
+    posts.map(|route| route.path).collect()
+}
+
+/// All routes of a dashboard. One that only reads has no route that changes something.
+pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
+    let mut routes = vec![
+        get("/", pages::overview),
+        get("/tasks", pages::tasks),
+        get("/tasks/{id}", pages::task),
+        get("/tasks/{id}/workflow", pages::workflow),
+        get("/tasks/{id}/output", pages::output),
+        get("/tasks/{id}/tail", pages::tail),
+        get("/queues", pages::queues),
+        get("/workers", pages::workers),
+        get("/live", |dashboard, request| {
+            Ok(pages::live(dashboard, request))
+        }),
+        open("/login", pages::login),
+        open("/style.css", |dashboard, request| {
+            Ok(pages::style(dashboard, request))
+        }),
+        open("/script.js", |dashboard, request| {
+            Ok(pages::script(dashboard, request))
+        }),
+        open("/icon.svg", |dashboard, request| {
+            Ok(pages::icon(dashboard, request))
+        }),
+    ];
+    if parts.limits {
+        routes.push(get("/limits", pages::limits));
+    }
+    if parts.schedules {
+        routes.push(get("/schedules", pages::schedules));
+    }
+    if parts.writes {
+        routes.push(get("/tasks/confirm", pages::confirm));
+        routes.push(post("/tasks/change", actions::change));
+        routes.push(post("/queues/pause", actions::pause));
+    }
+    if parts.enqueues {
+        routes.push(get("/enqueue", |dashboard, request| {
+            Ok(pages::enqueue(dashboard, request))
+        }));
+        routes.push(post("/enqueue", actions::enqueue));
+    }
+    routes
+}
+
+fn get<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
+    Route {
+        method: Method::Get,
+        path,
+        access: Access::Known,
+        handler,
+    }
+}
+
+fn open<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
+    Route {
+        access: Access::Anybody,
+        ..get(path, handler)
+    }
+}
+
+fn post<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
+    Route {
+        method: Method::Post,
+        ..get(path, handler)
+    }
+}

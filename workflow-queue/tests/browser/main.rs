@@ -1,0 +1,118 @@
+//! The dashboard in a real browser, through `WebDriver`.
+
+#[cfg(test)]
+mod driver;
+
+#[cfg(test)]
+mod tests {
+    use fantoccini::Locator;
+    use queue_testing::command_line::http::Dashboard;
+    use queue_testing::command_line::program::Sandbox;
+    use queue_testing::command_line::{UnderTest, program};
+
+    use super::driver::{Browser, Driver};
+
+    fn sandbox() -> Sandbox {
+        Sandbox::of(UnderTest {
+            path: env!("CARGO_BIN_EXE_workflow-queue"),
+            is_full: true,
+        })
+    }
+
+    /// A file with a task that fails, one that waits in a queue of its own, and some that succeed.
+    fn filled() -> Sandbox {
+        let sandbox = sandbox();
+        sandbox.write("fail", "");
+        let speaks = "test -e fail && exit 7; echo first line; \
+                      while ! test -e go; do sleep 0.02; done; echo last line";
+        sandbox.ok(&["add-task", "speaks", speaks, "--max-attempts", "1"]);
+        sandbox.ok(&["add-task", "waits", "true", "--queue", "mail"]);
+        sandbox.ok(&["add-task", "plain", "true"]);
+        sandbox
+    }
+
+    async fn log_in(browser: &Browser, dashboard: &Dashboard) {
+        browser.open(dashboard, &dashboard.login).await;
+        browser.shows("h1", "Overview").await;
+    }
+
+    #[test]
+    fn a_person_logs_in_filters_follows_retries_and_pauses() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = filled();
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        let _worker = sandbox.start(&["worker"]);
+        program::until("the first run has failed", || {
+            sandbox.state("1") == "failed"
+        });
+        driver.run(true, async |browser| {
+            // A wrong token shows nothing.
+            browser.open(&dashboard, "/login?token=wrong").await;
+            browser
+                .shows("[role=status]", "That is not the token")
+                .await;
+            assert!(!browser.text("body").await.contains("speaks"));
+            log_in(&browser, &dashboard).await;
+            assert!(!browser.address().await.contains("token"));
+
+            // The state of the failed task is a filter, which applies at once.
+            browser.open(&dashboard, "/tasks").await;
+            browser.shows("#task-rows", "plain").await;
+            browser.click(Locator::Css("input[value=failed]")).await;
+            browser.lacks("#task-rows", "plain").await;
+            browser.click(Locator::LinkText("speaks")).await;
+            browser.shows("#state", "exit code 7").await;
+
+            // It is retried, and its output and its end appear without a reload.
+            std::fs::remove_file(sandbox.path("fail")).unwrap();
+            browser.click(Locator::Css("button[value=retry]")).await;
+            browser.shows("#state", "running").await;
+            browser.mark().await;
+            browser.shows("#output", "first line").await;
+            sandbox.write("go", "");
+            browser.shows("#output", "last line").await;
+            browser.shows("#state", "succeeded").await;
+            assert!(browser.is_marked().await, "the page was loaded again");
+
+            // A new task appears in the list, and its queue is paused by keyboard.
+            browser.open(&dashboard, "/tasks?queue=mail").await;
+            browser.shows("#task-rows", "waits").await;
+            browser.mark().await;
+            sandbox.ok(&["add-task", "newcomer", "true", "--queue", "mail"]);
+            browser.shows("#task-rows", "newcomer").await;
+            assert!(browser.is_marked().await, "the page was loaded again");
+            browser.open(&dashboard, "/queues").await;
+            browser
+                .press_enter("button[aria-label='Pause queue mail']")
+                .await;
+            browser.shows("#queue-rows", "paused").await;
+            assert_eq!(browser.missing_parts().await, "");
+        });
+        let queues = sandbox.json(&["queues", "mail"]);
+        assert!(queues[0]["paused_at"].is_string(), "{queues}");
+    }
+
+    #[test]
+    fn everything_works_without_script() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = filled();
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        driver.run(false, async |browser| {
+            log_in(&browser, &dashboard).await;
+            browser.open(&dashboard, "/tasks").await;
+            browser.click(Locator::Css("#t3 input")).await;
+            browser
+                .click(Locator::Css(".bulk button[value=cancel]"))
+                .await;
+            browser.shows("h1", "Cancel 1 task?").await;
+            browser.click(Locator::Css("button.danger")).await;
+            browser.shows("h1", "1 task was cancelled").await;
+        });
+        assert_eq!(sandbox.state("3"), "cancelled");
+        assert_eq!(sandbox.state("1"), "queued");
+    }
+}
