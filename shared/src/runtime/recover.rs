@@ -218,6 +218,17 @@ fn recover<Q: Queue>(queue: &Q, sidecar: &Sidecar, mut recovery: Recovery) -> Re
     }
 }
 
+fn list_claims<Q: Queue>(queue: &Q, worker: WorkerId) -> RecoveryAnswer {
+    let listed = queue.claims_of(worker);
+    if listed.as_ref().is_ok_and(Vec::is_empty)
+        && let Ok(workers) = queue.workers()
+        && workers.iter().all(|one| one.id != worker)
+    {
+        return RecoveryAnswer::Left;
+    }
+    RecoveryAnswer::Listed(listed)
+}
+
 /// Performs the action of a recovery with this sweep. Returns its answer; `None` for a wait, and at
 /// the end.
 pub(super) fn answer<Q: Queue>(
@@ -227,7 +238,7 @@ pub(super) fn answer<Q: Queue>(
     sweep: impl FnOnce(&mut Search) -> Result<Sweep>,
 ) -> Option<RecoveryAnswer> {
     Some(match action {
-        RecoveryAction::ListClaims => RecoveryAnswer::Listed(queue.claims_of(recovery.worker())),
+        RecoveryAction::ListClaims => list_claims(queue, recovery.worker()),
         RecoveryAction::Check => {
             RecoveryAnswer::Held(held_expired(queue, recovery.search().claims()))
         }

@@ -64,6 +64,8 @@ pub enum RecoveryAction {
 pub enum RecoveryAnswer {
     /// Claims of the worker.
     Listed(Result<Vec<Claim>>),
+    /// The worker has no claims and has deregistered: it left, and had not died.
+    Left,
     /// State of the claims of [`Recovery::search`], in the same order.
     Held(Result<Vec<Held>>),
     /// Result of the scan. A refused scan proves nothing.
@@ -128,6 +130,8 @@ pub struct Recovery {
     is_unsure: bool,
     /// True if it failed because processes cannot be listed.
     is_blind: bool,
+    /// True if the worker had deregistered before the recovery began.
+    has_left: bool,
 }
 
 #[derive(Debug)]
@@ -155,6 +159,7 @@ impl Recovery {
             scanned_at: None,
             is_unsure: false,
             is_blind: false,
+            has_left: false,
         }
     }
 
@@ -223,6 +228,11 @@ impl Recovery {
         self.is_unsure = self.recovered.expired && !matches!(answer, RecoveryAnswer::Held(Ok(_)));
         match answer {
             RecoveryAnswer::Listed(Ok(claims)) => self.listed(now, claims),
+            RecoveryAnswer::Left if self.further.is_empty() => {
+                self.has_left = true;
+                self.phase = Phase::Done;
+            }
+            RecoveryAnswer::Left => self.listed(now, Vec::new()),
             RecoveryAnswer::Held(Ok(held)) => self.search.let_go(&held),
             RecoveryAnswer::Swept(Ok(sweep)) => self.swept(now, sweep),
             // Processes in another pid namespace are not waited for once the lease has run out.
@@ -266,6 +276,11 @@ impl Recovery {
     /// Returns true if it failed because processes cannot be listed.
     pub fn is_blind(&self) -> bool {
         self.is_blind
+    }
+
+    /// Returns true if the worker had not died: between the list of workers and the recovery it left.
+    pub fn has_left(&self) -> bool {
+        self.has_left
     }
 
     /// Result of the recovery, once [`next`](Self::next) returns [`RecoveryAction::Release`].

@@ -147,6 +147,10 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
     fn recovered(&mut self, recovery: Recovery, now: Now) {
         let dead = recovery.worker();
         self.sweeps_inputs = true;
+        if recovery.has_left() {
+            self.host.release(dead, false);
+            return;
+        }
         let is_blind = recovery.is_blind();
         match recovery.into_result() {
             Ok(recovered) => {

@@ -281,3 +281,19 @@ fn an_expired_claim_returns_if_proc_shows_another_namespace() {
     }
     assert_eq!(recovery.next(at(1_000)), RecoveryAction::Reap);
 }
+
+/// A worker that left between the list of workers and its recovery was reported as dead.
+#[test]
+fn a_worker_that_has_left_is_not_recovered() {
+    let mut recovery = Recovery::new(WorkerId(7), Origin::Here, at(0));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::ListClaims);
+    recovery.answer(at(0), RecoveryAnswer::Left);
+    assert!(recovery.has_left());
+    assert_eq!(recovery.next(at(0)), RecoveryAction::Release);
+    // Claims that are not in the file count all the same.
+    let further = vec![claim(1)];
+    let mut recovery = Recovery::new(WorkerId(7), Origin::Here, at(0)).and_of(further);
+    recovery.answer(at(0), RecoveryAnswer::Left);
+    assert!(!recovery.has_left());
+    assert_ne!(recovery.next(at(0)), RecoveryAction::Release);
+}
