@@ -70,7 +70,7 @@ pub fn a_task_cancelled_while_it_is_awaited_has_no_exit_code_to_give() {
     until("it is enqueued", || waits.stdout().contains("task 1"));
     sandbox.ok(&["cancel", "1"]);
     assert_eq!(waits.ended(), Some(125), "{}", waits.stderr());
-    assert!(waits.stdout().contains("was cancelled"));
+    until("it is said", || waits.stdout().contains("was cancelled"));
 }
 
 pub fn add_task_with_follow_prints_the_output_of_the_task_as_it_comes() {
