@@ -11,6 +11,8 @@ use crate::error::Result;
 const PAST: &str = statement(include_str!("../../queries/restore/past.sql"));
 const EPOCH: &str = statement(include_str!("../../queries/restore/epoch.sql"));
 const HOLD_ID: &str = statement(include_str!("../../queries/restore/hold_id.sql"));
+const HELD_ID_EVENT: &str = statement(include_str!("../../queries/restore/held_id_event.sql"));
+const HELD_ID_HEAD: &str = statement(include_str!("../../queries/restore/held_id_head.sql"));
 const FIRINGS: &str = statement(include_str!("../../queries/restore/firings.sql"));
 const SCHEDULES: &str = statement(include_str!("../../queries/restore/schedules.sql"));
 const EVENT: &str = statement(include_str!("../../queries/restore/event.sql"));
@@ -71,16 +73,21 @@ pub(super) fn begin(
 ) -> Result<i64> {
     let own = Watermark::of(connection)?;
     let next = own.after(replaced, random);
+    let has_log = connection.table_exists(None, "queue_events")?;
     connection.execute(EPOCH, [next.epoch])?;
     if next.last_id > own.last_id {
         connection.execute(HOLD_ID, params![next.last_id, now.0])?;
+        if has_log {
+            connection.execute(HELD_ID_EVENT, [next.last_id])?;
+            connection.execute(HELD_ID_HEAD, [next.last_id])?;
+        }
     }
     connection.execute(TOKENS, [next.epoch.saturating_mul(1 << TOKEN_BITS)])?;
     if connection.table_exists(None, "queue_schedules")? {
         connection.execute(FIRINGS, [now.0])?;
         connection.execute(SCHEDULES, [now.0])?;
     }
-    if connection.table_exists(None, "queue_events")? {
+    if has_log {
         connection.execute(EVENT, params![now.0, next.epoch])?;
     }
     Ok(next.epoch)

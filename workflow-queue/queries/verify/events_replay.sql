@@ -1,5 +1,6 @@
--- All events together yield the number of tasks that ended in each state, if the log is as old as the
--- file and nothing of it was lost: kinds 19 and 61 tell of that, kind 50 of pruned tasks.
+-- All events together yield the number of tasks that ended in each state, if the log began before the
+-- first task (kind 60 without data) and nothing of it was lost: kinds 19 and 61 tell of that, kind 50 of
+-- pruned tasks.
 WITH moved (state, tasks) AS (
     SELECT state, 1 FROM queue_events WHERE state >= 4 AND was IS NOT state
     UNION ALL
@@ -16,6 +17,6 @@ WITH moved (state, tasks) AS (
 SELECT 'the log tells of ' || sum(moved.tasks) || ' tasks in state ' || moved.state || ', and there are '
        || coalesce(counted.tasks, 0)
 FROM moved LEFT JOIN counted ON counted.state = moved.state
-WHERE (SELECT at FROM queue_events WHERE seq = 1 AND kind = 60) = (SELECT created_at FROM queue_file)
+WHERE EXISTS (SELECT 1 FROM queue_events WHERE seq = 1 AND kind = 60 AND data IS NULL)
   AND NOT EXISTS (SELECT 1 FROM queue_events WHERE kind IN (19, 61))
 GROUP BY moved.state HAVING sum(moved.tasks) <> coalesce(counted.tasks, 0)

@@ -7,13 +7,10 @@ use queue_core::state::State;
 use rusqlite::Connection;
 use serde::Deserialize;
 
+use super::events::LOOK_BEYOND;
 use super::journal;
 use super::statements::{EVENTS_SINCE, STATES_COUNTED, STATES_NEWEST};
 use crate::counts::Counts;
-
-/// Consecutive rows of before that time after which no later one is looked for: an execution may be
-/// recorded some time after it ended.
-const LOOK_BEYOND: usize = 1_000;
 
 /// Tasks that one event says were pruned.
 #[derive(Deserialize)]

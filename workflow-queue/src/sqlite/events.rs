@@ -7,13 +7,17 @@ use queue_core::journal::{Cursor, Event, EventKind, EventPage, Portion, merge};
 use queue_core::sqlite::rows;
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::journal::{self, event};
 use super::statements::{
-    EVENT_ENQUEUED, EVENTS_AFTER, EVENTS_BEFORE, EVENTS_BOUNDS, EVENTS_ENQUEUED, EVENTS_RUNNING,
-    EVENTS_TASK_BEFORE, FILE_ID,
+    EVENT_ENQUEUED, EVENTS_AFTER, EVENTS_BOUNDS, EVENTS_ENQUEUED, EVENTS_RUNNING,
+    EVENTS_TASK_TIMES, EVENTS_TIMES, FILE_ID,
 };
+
+/// Consecutive rows of before a time after which no later one is looked for: an execution may be recorded
+/// some time after it ended.
+pub(super) const LOOK_BEYOND: usize = 1_000;
 
 /// The ends of the log and of the tasks.
 #[derive(Clone, Copy, Debug)]
@@ -51,23 +55,44 @@ pub(crate) fn end(connection: &Connection) -> Result<Cursor> {
 
 /// The position before the last `count` events of the log and as many enqueues.
 pub(crate) fn before_last(connection: &Connection, count: i64) -> Result<Cursor> {
-    let mut at = end(connection)?;
-    at.seq = at.seq.saturating_sub(count).max(0);
+    let Bounds { first, end: mut at } = bounds(connection)?;
+    at.seq = at.seq.saturating_sub(count);
+    // Before the first retained event is the beginning: of the deleted ones none was asked for.
+    if at.seq < first {
+        at.seq = 0;
+    }
     at.task = TaskId(at.task.0.saturating_sub(count).max(0));
     Ok(at)
 }
 
-/// The position before all events from that time on.
+/// The position before all events from that time on. Some earlier ones may follow it too: an end has the
+/// time at which the execution ended, and may be recorded later.
 pub(crate) fn position_at(connection: &Connection, at: Timestamp) -> Result<Cursor> {
-    let last = |sql| -> Result<i64> {
-        let mut query = connection.prepare_cached(sql)?;
-        let found = query.query_row([at.0], |row| row.get(0)).optional()?;
-        Ok(found.unwrap_or(0))
-    };
-    let mut position = Cursor::start(end(connection)?.epoch);
-    position.seq = last(EVENTS_BEFORE)?;
-    position.task = TaskId(last(EVENTS_TASK_BEFORE)?);
+    let mut position = end(connection)?;
+    if let Some(first) = first_from(connection, EVENTS_TIMES, at)? {
+        position.seq = first - 1;
+    }
+    if let Some(first) = first_from(connection, EVENTS_TASK_TIMES, at)? {
+        position.task = TaskId(first - 1);
+    }
     Ok(position)
+}
+
+/// The lowest number with that time or a later one, of rows by number, the highest first.
+fn first_from(connection: &Connection, sql: &str, at: Timestamp) -> Result<Option<i64>> {
+    let mut query = connection.prepare_cached(sql)?;
+    let mut rows = query.query([])?;
+    let (mut first, mut earlier) = (None, 0);
+    while let Some(row) = rows.next()?
+        && earlier < LOOK_BEYOND
+    {
+        earlier += 1;
+        if row.get::<_, i64>(1)? >= at.0 {
+            first = Some(row.get(0)?);
+            earlier = 0;
+        }
+    }
+    Ok(first)
 }
 
 /// Up to `limit` events after a position, and the executions under way if nothing follows them.

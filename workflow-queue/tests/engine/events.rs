@@ -1,17 +1,21 @@
 //! The event log: which change leaves which event, the order and the positions, retention, and counts of
 //! earlier times.
 
+use std::path::Path;
+
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::journal::{Cursor, EventKind};
-use queue_core::outcome::Outcome;
+use queue_core::maintenance::restore;
+use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::{Edit, PruneRequest, Queue as _, WorkerInfo};
 use queue_core::settings::FileSetting;
+use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Condition;
 use rusqlite::Connection;
-use workflow_queue::{Limit, LimitKind, WorkflowQueue, WorkflowTask};
+use workflow_queue::{Limit, LimitKind, SqliteOptions, WorkflowQueue, WorkflowTask};
 
 use crate::verify::broken;
 use crate::{Bench, Workflows as _, task};
@@ -405,4 +409,75 @@ fn counts_of_earlier_times_are_those_that_were_seen_then() {
         );
     }
     assert_eq!(broken(&bench), Vec::<&str>::new());
+}
+
+/// An end has the time at which the execution ended. Recorded late, it hid all events before it.
+#[test]
+fn events_from_a_time_are_found_before_an_end_that_was_recorded_late() {
+    let bench = Bench::default();
+    bench.add(NewTask::shell("a", "true"));
+    let claim = bench.claim_only();
+    let ended_at = Some(bench.queue.now().boot);
+    bench.advance(10_000);
+    let from = bench.queue.now().wall;
+    bench.queue.set_paused("default", true).unwrap();
+    bench.advance(10_000);
+    let mut settlement = Settlement::new(claim, Outcome::Succeeded);
+    settlement.ended_at = ended_at;
+    bench.queue.settle(vec![settlement]).unwrap();
+    let position = bench.queue.events_from(from).unwrap();
+    assert_eq!(
+        kinds_after(&bench, position).0,
+        ["queue.paused", "task.succeeded"]
+    );
+    let later = Timestamp(bench.queue.now().wall.0 + 1);
+    let end = bench.queue.events_from(later).unwrap();
+    assert_eq!(end, bench.queue.events_end().unwrap());
+}
+
+/// The last events of a trimmed log were announced with a warning about deleted ones.
+#[test]
+fn more_events_than_are_retained_are_asked_for_without_a_warning() {
+    let bench = Bench::default();
+    let retain = FileSetting::Retain;
+    bench.queue.change_setting(retain, Some(3_600_000)).unwrap();
+    bench.add(NewTask::shell("a", "true"));
+    bench.settle(bench.claim_only(), Outcome::Succeeded);
+    bench.advance(3_601_000);
+    bench.queue.set_paused("default", true).unwrap();
+    assert_eq!(bench.queue.trim_log().unwrap(), 3);
+    let before = bench.queue.events_before_last(3).unwrap();
+    let page = bench.queue.events_after(&before, 100).unwrap();
+    assert_eq!(page.missed, 0);
+}
+
+/// The log did not tell of the task that takes the highest id, so that sums over all events were wrong.
+#[test]
+fn the_log_of_a_restored_file_tells_of_the_task_that_takes_the_highest_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("q.db"), folder.path().join("copy.db"));
+    let options = || OpenOptions::new(Durability::Fast).unwrap();
+    let open = |path: &Path, options| {
+        WorkflowQueue::open_with(path, SqliteOptions::new().unwrap().open(options))
+    };
+    let queue = open(&path, options()).unwrap();
+    queue.enqueue(vec![NewTask::shell("a", "true")]).unwrap();
+    queue.database().backup(&copy, false).unwrap();
+    queue.enqueue(vec![NewTask::shell("b", "true"); 3]).unwrap();
+    drop(queue);
+    restore(&path, &copy, &options(), open).unwrap();
+    let queue = open(&path, options()).unwrap();
+    let holds = || {
+        let invariants = queue.verify().unwrap();
+        invariants.iter().all(workflow_queue::Invariant::holds)
+    };
+    let taken = [TaskId(4)];
+    assert!(holds());
+    queue.retry(&taken).unwrap();
+    assert!(holds());
+    queue.cancel(&taken).unwrap();
+    queue.enqueue(vec![NewTask::shell("c", "true")]).unwrap();
+    let request = PruneRequest::new(Timestamp(queue.now().wall.0 + 1_000));
+    assert_eq!(queue.prune(&request).unwrap(), 1);
+    assert!(holds());
 }
