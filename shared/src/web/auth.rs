@@ -1,7 +1,9 @@
 //! The token that admits a browser, the cookie it is exchanged for, and the tokens of forms. Both of
 //! those are signed with the token, so that nothing is kept for a browser.
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -67,6 +69,9 @@ impl Keys {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 let mut token = String::new();
                 let file = folder.existing_file(name).map_err(refused)?;
+                // A copy may have lost the mode.
+                file.set_permissions(Permissions::from_mode(0o600))
+                    .map_err(refused)?;
                 file.take(1024)
                     .read_to_string(&mut token)
                     .map_err(refused)?;

@@ -1,11 +1,13 @@
 //! The way of a request: host, cookie, origin, form, handler.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::header::{COOKIE, HOST, HeaderMap, ORIGIN};
 use axum::http::{Request as HttpRequest, Response};
 use axum::routing::{MethodFilter, on};
@@ -27,6 +29,9 @@ pub(super) const MOST_BODY_BYTES: usize = 64 * 1024;
 /// Time for a request's form to arrive and to be answered.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 
+/// Parts of a path that a route leaves open.
+type PathParts = Result<RawPathParams, RawPathParamsRejection>;
+
 /// Router of all routes.
 pub(super) fn router<Q: Queue>(dashboard: Arc<Dashboard<Q>>) -> Router {
     let mut router = Router::new();
@@ -36,9 +41,12 @@ pub(super) fn router<Q: Queue>(dashboard: Arc<Dashboard<Q>>) -> Router {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,
         };
-        let handler = move |parts: RawPathParams, request: HttpRequest<Body>| {
-            let parts = parts.iter().map(|(_, value)| value.to_owned()).collect();
-            answer(Arc::clone(&own), Some(route), parts, request)
+        let handler = move |parts: PathParts, request: HttpRequest<Body>| {
+            // A part that is no UTF-8 is the name of nothing.
+            let route = parts.is_ok().then_some(route);
+            let parts = parts.iter().flat_map(RawPathParams::iter);
+            let parts = parts.map(|(_, value)| value.to_owned()).collect();
+            answer(Arc::clone(&own), route, parts, request)
         };
         router = router.route(route.path, on(filter, handler));
     }
@@ -63,8 +71,7 @@ async fn answer<Q: Queue>(
         is_tls: text(request.headers(), "x-forwarded-proto") == Some("https"),
         ..Request::default()
     };
-    let answered = timeout(REQUEST_TIME, handled(&dashboard, route, &mut read, request));
-    let reply = match answered.await.unwrap_or(Err(Problem::TooLate)) {
+    let reply = match handled(&dashboard, route, &mut read, request).await {
         Ok(reply) => reply,
         Err(problem) => pages::problem(&dashboard, &read, &problem),
     };
@@ -106,13 +113,34 @@ async fn handled<Q: Queue>(
             let sentence = "only a page of this dashboard may send that";
             return Err(Problem::Forbidden(sentence.to_owned()));
         }
-        let body = to_bytes(request.into_body(), MOST_BODY_BYTES).await;
+        let body = timeout(REQUEST_TIME, to_bytes(request.into_body(), MOST_BODY_BYTES)).await;
+        let body = body.map_err(|_| Problem::TooLate)?;
         read.form = Pairs::parse(&body.map_err(|_| Problem::TooLarge)?);
         check_form(dashboard, read)?;
     }
     let (dashboard, read) = (Arc::clone(dashboard), read.clone());
-    let handling = tokio::task::spawn_blocking(move || (route.handler)(&dashboard, &read));
-    handling.await.unwrap_or_else(|_| {
+    handle(move || (route.handler)(&dashboard, &read)).await
+}
+
+/// Runs a handler on a thread of the pool. One that did not begin in time never runs, so that a request
+/// that is answered as late has done nothing; one that has begun is waited for.
+async fn handle(
+    handler: impl FnOnce() -> Result<Reply, Problem> + Send + 'static,
+) -> Result<Reply, Problem> {
+    let is_decided = Arc::new(AtomicBool::new(false));
+    let decided = Arc::clone(&is_decided);
+    let mut handling = tokio::task::spawn_blocking(move || {
+        if decided.swap(true, Ordering::SeqCst) {
+            return Err(Problem::TooLate);
+        }
+        handler()
+    });
+    let done = match timeout(REQUEST_TIME, &mut handling).await {
+        Ok(done) => done,
+        Err(_) if !is_decided.swap(true, Ordering::SeqCst) => return Err(Problem::TooLate),
+        Err(_) => handling.await,
+    };
+    done.unwrap_or_else(|_| {
         Err(Problem::Queue(Error::Bug {
             what: "a page could not be made".to_owned(),
         }))
@@ -153,4 +181,42 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         let (own, value) = pair.trim().split_once('=')?;
         (own == name).then_some(value)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+
+    use super::{Problem, REQUEST_TIME, handle};
+
+    /// It was carried out after its answer, and then once more by whoever repeated it.
+    #[test]
+    fn a_request_that_is_answered_as_late_never_runs() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        let (free, waits) = channel::<()>();
+        let has_run = Arc::new(AtomicBool::new(false));
+        let ran = Arc::clone(&has_run);
+        runtime.block_on(async {
+            // The pool's only thread.
+            let busy = tokio::task::spawn_blocking(move || waits.recv());
+            let late = tokio::spawn(handle(move || {
+                ran.store(true, Ordering::SeqCst);
+                Err(Problem::TooLarge)
+            }));
+            tokio::task::yield_now().await;
+            tokio::time::advance(REQUEST_TIME).await;
+            assert!(matches!(late.await.unwrap(), Err(Problem::TooLate)));
+            free.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+        });
+        drop(runtime);
+        assert!(!has_run.load(Ordering::SeqCst));
+    }
 }

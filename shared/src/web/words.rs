@@ -118,7 +118,7 @@ pub(super) fn waits(one: &Waits, root: &str, now: Timestamp) -> Markup {
         } => html! { "Its next attempt starts " (ago(*run_at, now)) "." },
         Waits::Time { run_at, .. } => html! { "It starts " (ago(*run_at, now)) "." },
         Waits::Held { since } => {
-            html! { "It is held since " (ago(*since, now)) "; release it to let it run." }
+            html! { "It was held " (ago(*since, now)) "; release it to let it run." }
         }
         Waits::Paused { since } => html! { "Its queue was paused " (ago(*since, now)) "." },
         Waits::Behind { tasks: before, .. } => {
@@ -153,7 +153,8 @@ pub(super) fn waits(one: &Waits, root: &str, now: Timestamp) -> Markup {
         } => html! {
             "Limit " (name(limit)) " allows "
             @match bound { Some(bound) => { (number(*bound)) } None => { "any number" } }
-            " at once; " (number(*running)) " run."
+            " at once; " (number(*running)) @if *running == 1 { " is" } @else { " are" }
+            " running."
             @if *ahead > 0 { " " (tasks(*ahead)) " under it before this one." }
         },
         Waits::Unserved => html! { "No worker is running that can run it." },

@@ -182,7 +182,7 @@ pub(in super::super) fn done<Q: Queue>(
             @if done.refused > 0 {
                 p {
                     (tasks(done.refused)) " " (were(done.refused))
-                        " left alone: their state does not allow it."
+                        " left alone: the state does not allow it."
                 }
             }
             @if done.missing > 0 {

@@ -102,6 +102,8 @@ pub fn only_known_names_of_the_host_are_answered() {
         assert_eq!(answer.status, 421, "{host}: {answer:?}");
         assert!(!answer.body.contains("name=\"token\""));
     }
+    let answer = dashboard.send("GET", "/tasks/%ff", &["host: evil.example"], "");
+    assert_eq!(answer.status, 421, "{answer:?}");
     let without = dashboard.raw(b"GET / HTTP/1.0\r\n\r\n");
     assert_eq!(without.status, 421, "{without:?}");
 }
@@ -117,6 +119,7 @@ pub fn every_answer_has_the_headers_that_keep_pages_apart() {
         dashboard.get("/script.js"),
         dashboard.get("/nothing"),
         dashboard.get("/tasks/1/tail"),
+        dashboard.get("/tasks/%ff"),
         dashboard.send("POST", "/tasks/change", &[], ""),
         dashboard.send("POST", "/", &own, ""),
         dashboard.send("DELETE", "/tasks/1", &own, ""),
