@@ -1,7 +1,6 @@
 //! A program around the common verbs: its name, its engine, its exit code.
 
 use std::ffi::OsString;
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -411,10 +410,16 @@ pub fn main<A: Parser>(
 
 /// Parses the arguments, with the defaults of the configuration file.
 fn parse<A: Parser>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error> {
-    // The process ends soon, and taking all verbs and options apart takes a fifth of a short one's time.
-    let mut command = ManuallyDrop::new(config.apply(A::command()));
+    let mut command = config.apply(A::command());
     let mut matches = command.try_get_matches_from_mut(arguments)?;
-    A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    let lasts = matches!(matches.subcommand_name(), Some("worker" | "serve"));
+    let parsed = A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command));
+    if !lasts {
+        // The process ends soon, and taking all verbs and options apart takes a fifth of a short one's
+        // time. One that lasts has its memory back.
+        std::mem::forget(command);
+    }
+    parsed
 }
 
 /// Replaces the backtrace of a panic with one sentence.
