@@ -1,6 +1,7 @@
 -- The next task of one handler queue, found and taken in one statement, so that it can be a
--- transaction of its own. RETURNING would make a table for its answer; `queue_claimed` keeps the values
--- for the program (shared/src/sqlite/verbs/claim/one.rs), and its own value is its first argument.
+-- transaction of its own. RETURNING would make a table for its answer; `queue_claimed` keeps the
+-- values for the program (shared/src/sqlite/verbs/claim/one.rs), and its own value is its first
+-- argument.
 UPDATE queue_tasks
 SET state = 3, attempt = attempt + 1, crashes = crashes + 1, token = token + 1, worker = ?2,
     started_at = queue_claimed(?3, ?2, id, token, name, kind, payload, priority, attempt, options)

@@ -1,5 +1,6 @@
--- Handler queues with queued tasks, unless they are paused. Each step goes to the first entry of the
--- next queue in the claim index, so that queues without tasks cost nothing, however many there are.
+-- Handler queues with queued tasks, unless they are paused. Each step goes to the first entry of
+-- the next queue in the claim index, so that queues without tasks cost nothing, however many there
+-- are.
 WITH RECURSIVE ready (id) AS (
     SELECT min(queue) FROM queue_tasks INDEXED BY queue_tasks_claim WHERE state = 2
     UNION ALL

@@ -1,7 +1,8 @@
 -- The next tasks of one handler queue, which must have no pause, no limit and no ageing: looked up
 -- here, that costs no statement of its own. `state = 2` is a literal and the index pinned, since an
--- index added beside it can otherwise take the plan and sort every queued task at each claim. Without
--- a LIMIT: the reader stops, and a bound limit has SQLite prepare the statement anew at each claim.
+-- index added beside it can otherwise take the plan and sort every queued task at each claim.
+-- Without a LIMIT: the reader stops, and a bound limit has SQLite prepare the statement anew at
+-- each claim.
 SELECT id, token, name, kind, payload, priority, attempt, options, deadline_at, limit_key,
        depends
 FROM queue_tasks INDEXED BY queue_tasks_claim

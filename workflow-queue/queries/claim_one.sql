@@ -1,8 +1,8 @@
 -- The next task of one handler queue, which must have no pause, no limit and no ageing, found and
--- taken in one statement, so that it can be a transaction of its own. RETURNING would make a table for
--- its answer; `queue_claimed` keeps the values for the program
--- (shared/src/sqlite/verbs/claim/one.rs), and its own value is its first argument. A task with a limit
--- key or a deadline is left to claim_next.sql.
+-- taken in one statement, so that it can be a transaction of its own. RETURNING would make a table
+-- for its answer; `queue_claimed` keeps the values for the program
+-- (shared/src/sqlite/verbs/claim/one.rs), and its own value is its first argument. A task with a
+-- limit key or a deadline is left to claim_next.sql.
 UPDATE queue_tasks
 SET state = 3, attempt = attempt + 1, crashes = crashes + 1, token = token + 1, worker = ?2,
     started_at = queue_claimed(?3, ?2, id, token, name, kind, payload, priority, attempt, options,

@@ -1,5 +1,5 @@
--- The retained events of a task, the newest first. In a damaged file an earlier event may be no earlier;
--- there the chain ends.
+-- The retained events of a task, the newest first. In a damaged file an earlier event may be no
+-- earlier; there the chain ends.
 WITH RECURSIVE chain (seq, prev) AS (
     SELECT e.seq, e.prev FROM queue_tasks AS t JOIN queue_events AS e ON e.seq = t.event
     WHERE t.id = ?1 AND e.task = t.id
