@@ -23,11 +23,28 @@ struct Arguments {
     verb: Option<Verb>,
 }
 
+impl From<(Common, AddingVerb)> for Arguments {
+    fn from((common, verb): (Common, AddingVerb)) -> Self {
+        Self {
+            common,
+            overview: overview::Arguments::default(),
+            verb: Some(Verb::Adding(verb)),
+        }
+    }
+}
+
+/// The names of the verb that adds a task.
 #[derive(Subcommand)]
-enum Verb {
+enum AddingVerb {
     #[command(visible_alias = "add")]
     AddTask(Box<add_task::Arguments>),
     Enqueue(Box<add_task::Arguments>),
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    #[command(flatten)]
+    Adding(AddingVerb),
     Run(run::Arguments),
     Worker(worker::Arguments),
     Systemd(systemd::Arguments),
@@ -43,11 +60,19 @@ enum Verb {
     Common(cli::Verb),
 }
 
-impl Verb {
+impl AddingVerb {
     fn run(self, context: &Context<FastQueue>) -> Result<(), Failure> {
         match self {
             Self::AddTask(task) => add_task::run(context, *task, &Plain {}, "Added"),
             Self::Enqueue(task) => add_task::run(context, *task, &Plain {}, "Enqueued"),
+        }
+    }
+}
+
+impl Verb {
+    fn run(self, context: &Context<FastQueue>) -> Result<(), Failure> {
+        match self {
+            Self::Adding(verb) => verb.run(context),
             Self::Run(arguments) => run::run(context, &arguments, &Plain {}),
             Self::Worker(arguments) => worker::run(context, &arguments, &Plain {}),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
@@ -73,7 +98,7 @@ const PROGRAM: Program<FastQueue> = Program {
 };
 
 fn main() -> ExitCode {
-    cli::main(PROGRAM.name, |arguments: Arguments, config| {
+    cli::main::<Arguments, AddingVerb>(PROGRAM.name, |arguments, config| {
         PROGRAM.run(arguments.common, config, |context| match arguments.verb {
             Some(verb) => {
                 overview::refuse(arguments.overview)?;

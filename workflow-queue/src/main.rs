@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use cli::Verb;
+use cli::{AddingVerb, Verb};
 use queue_core::cli::{Common, Program, overview};
 use queue_core::sqlite::Durability;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
@@ -25,6 +25,16 @@ struct Arguments {
     verb: Option<Verb>,
 }
 
+impl From<(Common, AddingVerb)> for Arguments {
+    fn from((common, verb): (Common, AddingVerb)) -> Self {
+        Self {
+            common,
+            overview: overview::Arguments::default(),
+            verb: Some(Verb::Adding(verb)),
+        }
+    }
+}
+
 const PROGRAM: Program<WorkflowQueue> = Program {
     name: "workflow-queue",
     other: "fast-queue",
@@ -34,7 +44,7 @@ const PROGRAM: Program<WorkflowQueue> = Program {
 };
 
 fn main() -> ExitCode {
-    queue_core::cli::main(PROGRAM.name, |arguments: Arguments, config| {
+    queue_core::cli::main::<Arguments, AddingVerb>(PROGRAM.name, |arguments, config| {
         PROGRAM.run(arguments.common, config, |context| match arguments.verb {
             Some(verb) => {
                 overview::refuse(arguments.overview)?;

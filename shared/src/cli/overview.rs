@@ -20,7 +20,7 @@ use crate::task::Task;
 use layout::{fill, sections, wrap};
 
 /// Options of the program without a verb.
-#[derive(clap::Args, Clone, Copy, Debug)]
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
 #[group(skip)]
 pub struct Arguments {
     /// Without a verb: show how things stand anew every second, until Ctrl-C

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use super::common::{Common, coloring_of, format_of};
 use super::configuration::Config;
@@ -363,10 +363,16 @@ impl<Q: Queue> Context<Q> {
 
 /// Reads the configuration file and parses the arguments of the process, calls `run`, reports a
 /// failure and returns the exit code.
-pub fn main<A: Parser>(
+///
+/// `V` has the verbs of `A` that add tasks.
+pub fn main<A, V>(
     name: &'static str,
     run: impl FnOnce(A, Config) -> Result<(), Failure>,
-) -> ExitCode {
+) -> ExitCode
+where
+    A: Parser + From<(Common, V)>,
+    V: Subcommand,
+{
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let loaded = Config::load(name, A::command, &arguments);
     let config = loaded.as_ref().ok().cloned().unwrap_or_default();
@@ -379,7 +385,7 @@ pub fn main<A: Parser>(
     let coloring = coloring_of(&arguments, &config);
     report_panics(name, format);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        match (parse::<A>(&arguments, &config), loaded) {
+        match (parse::<A, V>(&arguments, &config), loaded) {
             (Err(error), _) if !error.use_stderr() => help(name, &error.render(), coloring),
             (_, Err(failure)) => Err(failure),
             (Ok(arguments), Ok(config)) => run(arguments, config),
@@ -408,14 +414,42 @@ pub fn main<A: Parser>(
     exit::code(&result)
 }
 
+/// The command line of the verbs that add tasks, without the others.
+#[derive(Parser)]
+struct Adding<V: Subcommand> {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: V,
+}
+
 /// Parses the arguments, with the defaults of the configuration file.
-fn parse<A: Parser>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error> {
+///
+/// Scripts call a program once for each task, and the description of all its verbs and options takes a
+/// third of that time. So a call that seems to add a task is first parsed by the description of those
+/// verbs alone. It accepts nothing else, and all messages come from the whole description.
+fn parse<A, V>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error>
+where
+    A: Parser + From<(Common, V)>,
+    V: Subcommand,
+{
+    let adds = |argument: &OsString| argument.to_str().is_some_and(argument_tips::adds);
+    if arguments.iter().any(adds)
+        && let Ok(Adding { common, verb }) = parse_all(arguments, config)
+    {
+        return Ok(A::from((common, verb)));
+    }
+    parse_all(arguments, config)
+}
+
+/// Parses the arguments of a command line.
+fn parse_all<A: Parser>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error> {
     let mut command = config.apply(A::command());
     let mut matches = command.try_get_matches_from_mut(arguments)?;
     let lasts = matches!(matches.subcommand_name(), Some("worker" | "serve"));
     let parsed = A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command));
     if !lasts {
-        // The process ends soon, and taking all verbs and options apart takes a fifth of a short one's
+        // The process ends soon, and taking the description apart takes a fifth of a short one's
         // time. One that lasts has its memory back.
         std::mem::forget(command);
     }

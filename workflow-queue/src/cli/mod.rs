@@ -22,12 +22,19 @@ use clap::Subcommand;
 use queue_core::cli::{self, Context, Failure, systemd};
 use workflow_queue::WorkflowQueue;
 
-/// A verb of this program.
+/// The names of the verb that adds a task.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum AddingVerb {
     #[command(visible_alias = "add")]
     AddTask(Box<enqueue::Arguments>),
     Enqueue(Box<enqueue::Arguments>),
+}
+
+/// A verb of this program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    #[command(flatten)]
+    Adding(AddingVerb),
     Run(cli::run::Arguments),
     Worker(worker::Arguments),
     Systemd(systemd::Arguments<worker::Leased>),
@@ -50,12 +57,20 @@ pub(crate) enum Verb {
     Common(cli::Verb),
 }
 
+impl AddingVerb {
+    fn run(self, context: &Context<WorkflowQueue>) -> Result<(), Failure> {
+        match self {
+            Self::AddTask(arguments) => enqueue::run(context, *arguments, "Added"),
+            Self::Enqueue(arguments) => enqueue::run(context, *arguments, "Enqueued"),
+        }
+    }
+}
+
 impl Verb {
     /// Runs the verb.
     pub(crate) fn run(self, context: &Context<WorkflowQueue>) -> Result<(), Failure> {
         match self {
-            Self::AddTask(arguments) => enqueue::run(context, *arguments, "Added"),
-            Self::Enqueue(arguments) => enqueue::run(context, *arguments, "Enqueued"),
+            Self::Adding(verb) => verb.run(context),
             Self::Run(arguments) => run::run(context, &arguments),
             Self::Worker(arguments) => worker::run(context, &arguments),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
