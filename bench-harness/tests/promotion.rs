@@ -83,6 +83,27 @@ fn a_promotion_waits_for_living_workers_and_loses_nothing() {
 }
 
 #[test]
+fn a_crash_from_before_the_promotion_is_not_expected_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = FastQueue::open(&path).unwrap();
+    fast.enqueue(vec![NewTask::shell("t", "true"); 2]).unwrap();
+    let dead = claim(&fast, WorkerId(7));
+    fast.reap(WorkerId(7)).unwrap();
+    drop(fast);
+
+    assert_eq!(promote(&path), Promotion::Done);
+    let flow = WorkflowQueue::open_with(&path, SqliteOptions::new().unwrap()).unwrap();
+    let claimed = claim(&flow, WorkerId(9));
+    assert_eq!(claimed.task, dead.task);
+    flow.settle(succeeded(claimed)).unwrap();
+    flow.reprioritize(&[TaskId(2)], 3).unwrap();
+    for invariant in flow.verify().unwrap() {
+        assert!(invariant.holds(), "{invariant:?}");
+    }
+}
+
+#[test]
 fn a_program_with_the_file_open_can_no_longer_write() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");

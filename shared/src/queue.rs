@@ -136,6 +136,12 @@ pub trait Queue: Send + Sync + 'static {
         Ok(0)
     }
 
+    /// The task that has not ended and whose events keep those of others, older than the file retains,
+    /// from being deleted. `None` if there is no such task.
+    fn log_keeper(&self) -> Result<Option<TaskId>> {
+        Ok(None)
+    }
+
     /// Takes back tasks that workers of an older version could not read and set aside, if this
     /// version can. Returns their number. If there are none, nothing is written.
     fn take_back(&self) -> Result<usize> {

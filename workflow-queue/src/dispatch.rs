@@ -23,7 +23,6 @@ use queue_core::workflow::Edge;
 use crate::limit::{Limit, LimitKind};
 use crate::plan::plan_retry;
 use crate::queue::WorkflowQueue;
-use crate::sqlite::prune::Dependents;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
     ageing, cancel, claim, edges, enqueue, events, facts, fire, heartbeat, next_waiting, pause,
@@ -117,6 +116,10 @@ impl Queue for WorkflowQueue {
 
     fn trim_log(&self) -> Result<u64> {
         trim_log::trim_log(self)
+    }
+
+    fn log_keeper(&self) -> Result<Option<TaskId>> {
+        trim_log::keeper(self)
     }
 
     fn take_back(&self) -> Result<usize> {
@@ -262,7 +265,7 @@ impl Queue for WorkflowQueue {
 
     fn delete_logs(&self) -> Result<()> {
         self.check_promoted()?;
-        verbs::delete_logs(self.database(), &Dependents)
+        verbs::delete_logs(self.database(), &self.prune_rules())
     }
 
     fn prune_while(
@@ -271,7 +274,7 @@ impl Queue for WorkflowQueue {
         go_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64> {
         self.check_promoted()?;
-        let pruned = verbs::prune(self.database(), &Dependents, request, go_on)?;
+        let pruned = verbs::prune(self.database(), &self.prune_rules(), request, go_on)?;
         if !request.dry_run {
             self.trim_log()?;
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use queue_core::ReadyTasks;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
+use queue_core::journal::Origin;
 use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{CORE, Database, Due, WORKFLOW};
 use rusqlite::{Connection, Transaction};
@@ -15,6 +16,7 @@ use rusqlite::{Connection, Transaction};
 use crate::lease::check_lease;
 use crate::plan::Effects;
 use crate::sqlite::options::SqliteOptions;
+use crate::sqlite::prune::Dependents;
 use crate::sqlite::statements::HOT;
 use crate::sqlite::transaction::{SqliteSlice, Writing};
 
@@ -29,6 +31,8 @@ pub struct WorkflowQueue {
     database: Database,
     due: Mutex<Due>,
     lease: Duration,
+    /// Who asks for changes.
+    origin: Option<Arc<Origin>>,
     /// The change counter at which no task was running.
     at_rest: Mutex<Option<i64>>,
     /// True if the file belongs to fast-queue: it can be read and promoted, but not written.
@@ -53,6 +57,7 @@ impl WorkflowQueue {
     /// lease shorter than a second or longer than a day.
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         check_lease(options.lease)?;
+        let origin = options.open.origin.clone().map(Arc::new);
         let database = Database::open(path.as_ref(), options.open, &[CORE, WORKFLOW])?;
         let lines = database.lines()?;
         let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);
@@ -63,6 +68,7 @@ impl WorkflowQueue {
             database,
             due: Mutex::default(),
             lease: options.lease,
+            origin,
             at_rest: Mutex::default(),
             unpromoted,
         })
@@ -86,6 +92,12 @@ impl WorkflowQueue {
     /// Duration of a lease without a heartbeat.
     pub(crate) fn lease_duration(&self) -> Duration {
         self.lease
+    }
+
+    /// The rules that this engine adds to prune.
+    pub(crate) fn prune_rules(&self) -> Dependents {
+        let origin = self.origin.clone();
+        Dependents { origin }
     }
 
     /// Result of the last look for due tasks.
@@ -162,10 +174,12 @@ impl WorkflowQueue {
         self.check_promoted()?;
         let clock = self.database.clock();
         let queue_ids = Arc::clone(self.database.queue_ids());
+        let origin = self.origin.clone();
         let (value, effects) = self.database.write(move |connection| {
             // Read inside the transaction: a lease that begins here is whole, however long the
             // writer waited.
-            let mut writing = Writing::new(SqliteSlice::new(connection, &queue_ids, clock.now()));
+            let slice = SqliteSlice::new(connection, &queue_ids, clock.now());
+            let mut writing = Writing::new(slice.origin(origin.as_deref()));
             let value = verb(&mut writing)?;
             Ok((value, writing.finish()?))
         })?;
@@ -182,7 +196,7 @@ impl WorkflowQueue {
         self.check_promoted()?;
         self.database.check_caller_connection(tx)?;
         let slice = SqliteSlice::new(tx, self.database.queue_ids(), self.database.now());
-        let mut writing = Writing::new(slice);
+        let mut writing = Writing::new(slice.origin(self.origin.as_deref()));
         let value = verb(&mut writing)?;
         let wakes = writing.finish()?.wakes();
         Ok((

@@ -69,6 +69,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         findings.extend(repair::repair(context, &queue, arguments.unregistered)?);
     }
     findings.extend(queue.diagnose()?);
+    findings.extend(queue.log_keeper()?.map(|task| {
+        let sentence =
+            "keeps events that are older than the file retains, because it has not ended";
+        ok("event log", format!("task {task} {sentence}"))
+    }));
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
     findings.extend(firings::findings(context, &queue)?);

@@ -102,13 +102,14 @@ pub struct CloudEvent<'a> {
 }
 
 impl<'a> CloudEvent<'a> {
-    /// The envelope of an event of the file that `source` names. Its id is the same at every read.
+    /// The envelope of an event of the file that `source` names. Its id is the same at every read, also
+    /// after a restore; the time in it tells an event from another that had its number before a restore.
     pub fn new(source: &'a str, cursor: Cursor, event: &'a Event) -> Self {
-        let epoch = cursor.epoch;
+        let at = event.at.0;
         let id = match (event.seq, event.task) {
-            (Some(seq), _) => format!("{epoch}-{seq}"),
+            (Some(seq), _) => format!("{seq}-{at}"),
             (None, task) => format!(
-                "{epoch}-{}-{}-{}",
+                "{}-{}-{}-{at}",
                 event.kind.name(),
                 task.map_or(0, |task| task.0),
                 event.token.unwrap_or(0)
@@ -159,8 +160,10 @@ pub fn details(event: &Event) -> String {
             fields
                 .into_iter()
                 .flatten()
+                .filter(|(name, _)| !ORIGIN.contains(&name.as_str()))
                 .filter_map(|(name, value)| field(name, value)),
         );
+        words.extend(data.as_ref().and_then(origin));
     } else if let Some(data) = data(event) {
         let states = data["states"].as_object();
         words.extend(
@@ -169,8 +172,22 @@ pub fn details(event: &Event) -> String {
                 .flatten()
                 .map(|(state, count)| format!("{count} {state}")),
         );
+        words.extend(origin(&data));
     }
     words.join(", ")
+}
+
+/// Names of the values that tell who asked for a change.
+const ORIGIN: [&str; 3] = ["through", "uid", "from_task"];
+
+/// Who asked for a change, in words.
+fn origin(data: &serde_json::Value) -> Option<String> {
+    let through = data.get("through")?.as_str()?;
+    let task = data.get("from_task").and_then(serde_json::Value::as_i64);
+    Some(match (task, data.get("uid")?.as_u64()?) {
+        (Some(task), uid) => format!("by task {task} (user {uid}, {through})"),
+        (None, uid) => format!("by user {uid} ({through})"),
+    })
 }
 
 /// True for the start and the end of an execution.

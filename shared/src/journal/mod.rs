@@ -6,6 +6,7 @@ mod event;
 mod kind;
 mod merge;
 mod of_task;
+mod origin;
 mod starts;
 
 pub use cursor::Cursor;
@@ -13,4 +14,5 @@ pub use event::Event;
 pub use kind::EventKind;
 pub use merge::{EventPage, Portion, merge};
 pub use of_task::of_task;
+pub use origin::Origin;
 pub use starts::Starts;

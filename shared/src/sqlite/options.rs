@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
+use crate::journal::Origin;
 use crate::random::{Random, SystemRandom};
 
 /// Crashes that an acknowledged write survives.
@@ -45,6 +46,9 @@ pub struct OpenOptions {
     /// Registered `SQLite` VFS for the database and its log; `None` for the system's. The folder
     /// beside the file always uses the system's. For tests with a failing disk.
     pub vfs: Option<String>,
+    /// Who asks for changes, and through which program. The event log tells it; without one it tells
+    /// only of the changes.
+    pub origin: Option<Origin>,
     /// Source of time.
     pub clock: Arc<dyn Clock>,
     /// Source of random numbers.
@@ -67,6 +71,7 @@ impl OpenOptions {
             file_system: magic_number,
             one_shot: false,
             vfs: None,
+            origin: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()?),
         })
@@ -118,6 +123,13 @@ impl OpenOptions {
     #[must_use]
     pub fn one_shot(mut self, one_shot: bool) -> Self {
         self.one_shot = one_shot;
+        self
+    }
+
+    /// Sets who asks for changes, and through which program.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
         self
     }
 

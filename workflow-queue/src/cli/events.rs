@@ -62,6 +62,8 @@ pub(crate) struct Arguments {
 
 /// Events shown unless a number is given.
 const LINES: u32 = 20;
+/// Events that are printed at once.
+const AT_ONCE: usize = 1_000;
 /// Interval at which a follower looks for events that no wake told it of.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -141,32 +143,43 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     let since = arguments.since.as_deref();
     let since = since.map(|since| position(&queue, since)).transpose()?;
     let mut reader = Reader::new(&queue, filter)?;
-    let (mut follower, events) = match since {
-        Some(since) => reader.all_after(since, arguments.lines)?,
-        None => reader.last(arguments.lines.unwrap_or(LINES))?,
-    };
     let mut output = Output {
         context,
         form: arguments.output.unwrap_or(context.printer.format),
         source: queue.source()?,
         zone: jiff::tz::TimeZone::system(),
         follow: arguments.follow,
+        in_lines: arguments.follow,
     };
-    output.print(&events)?;
+    let mut follower = match (since, arguments.lines) {
+        (Some(since), None) => {
+            let mut follower = queue.follow_events(since)?;
+            let mut is_last = false;
+            while !is_last {
+                let chosen;
+                (chosen, is_last) = reader.next_chosen(&mut follower)?;
+                output.print(&chosen)?;
+            }
+            follower
+        }
+        (since, lines) => {
+            let (follower, events) = match since {
+                Some(since) => reader.all_after(since, lines)?,
+                None => reader.last(lines.unwrap_or(LINES))?,
+            };
+            output.print(&events)?;
+            follower
+        }
+    };
     if !arguments.follow {
         output.finish(&follower);
         return Ok(());
     }
     let mut waiter = queue.waiter();
     loop {
-        let page = follower.next_page()?;
-        note_missed(page.missed);
-        let chosen = page.events.into_iter();
-        let chosen: Vec<_> = chosen
-            .filter(|(_, event)| reader.filter.chooses(event))
-            .collect();
+        let (chosen, is_last) = reader.next_chosen(&mut follower)?;
         output.print(&chosen)?;
-        if page.is_last {
+        if is_last {
             waiter.pause(LOOK_EVERY)?;
         }
     }
@@ -218,6 +231,23 @@ impl<'q, 'a> Reader<'q, 'a> {
         Ok(Self { queue, filter, end })
     }
 
+    /// The next chosen events, some thousand of many, and true if there are no more.
+    fn next_chosen(
+        &self,
+        follower: &mut EventFollower<'_>,
+    ) -> Result<(Vec<Placed>, bool), Failure> {
+        let mut chosen = Vec::new();
+        loop {
+            let page = follower.next_page()?;
+            note_missed(page.missed);
+            let events = page.events.into_iter();
+            chosen.extend(events.filter(|(_, event)| self.filter.chooses(event)));
+            if page.is_last || chosen.len() >= AT_ONCE {
+                return Ok((chosen, page.is_last));
+            }
+        }
+    }
+
     /// The chosen events after a position, of many the last; and the reader that goes on after them.
     fn all_after(
         &mut self,
@@ -267,13 +297,15 @@ fn note_missed(missed: u64) {
     }
 }
 
-/// Output of events: a table for those that are there, then a line each.
+/// Output of events: a table for the first ones that are there, then a line each.
 struct Output<'a> {
     context: &'a Context<WorkflowQueue>,
     form: Format,
     source: String,
     zone: jiff::tz::TimeZone,
     follow: bool,
+    /// True if a table is printed already, or none is to be.
+    in_lines: bool,
 }
 
 impl Output<'_> {
@@ -281,7 +313,7 @@ impl Output<'_> {
         let printer = self.context.printer;
         let mut text = String::new();
         match self.form {
-            Format::Table if !self.follow => return self.table(events),
+            Format::Table if !self.in_lines => return self.table(events),
             Format::Table => {
                 for (_, event) in events {
                     text += &self.line(event);
@@ -307,7 +339,8 @@ impl Output<'_> {
         printer.raw(text.as_bytes())
     }
 
-    fn table(&self, events: &[Placed]) -> Result<(), Failure> {
+    fn table(&mut self, events: &[Placed]) -> Result<(), Failure> {
+        self.in_lines = true;
         if events.is_empty() {
             note("no events");
             return Ok(());

@@ -1,5 +1,6 @@
 //! The event log: the statements that write and read events.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use queue_core::claim::WorkerId;
@@ -13,7 +14,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
-use super::statements::{EVENT_CHAIN, EVENT_NOTE, EVENT_REPAIR, EVENTS_AFTER};
+use super::statements::{EVENT_CHAIN, EVENT_NOTE, EVENTS_AFTER};
 use super::transaction::SqliteSlice;
 use crate::slice::TaskChange;
 
@@ -21,6 +22,7 @@ impl SqliteSlice<'_> {
     /// Writes the event of a change that the task's row does not show yet, and makes it the last of the
     /// task.
     pub(super) fn write_change(&mut self, change: &TaskChange<'_>) -> Result<()> {
+        let data = self.with_origin(change.kind, change.data.as_deref());
         let written = self.hot.event_change.execute((
             change.task.0,
             self.now.wall.0,
@@ -29,7 +31,7 @@ impl SqliteSlice<'_> {
             change.state.map(State::code),
             change.reason.map(Reason::code),
             change.message.map(rows::clip_message),
-            change.data.as_deref(),
+            data,
         ))?;
         if written > 0 {
             self.hot.event_head.execute([change.task.0])?;
@@ -37,13 +39,12 @@ impl SqliteSlice<'_> {
         Ok(())
     }
 
-    /// Records the state of a task whose events are not its own any more.
-    pub(super) fn write_repaired(&mut self, task: TaskId) -> Result<()> {
-        let mut insert = self.connection.prepare_cached(EVENT_REPAIR)?;
-        if insert.execute((task.0, self.now.wall.0))? > 0 {
-            self.hot.event_head.execute([task.0])?;
+    /// The data of an event, with the origin of a change that somebody asked for.
+    fn with_origin<'d>(&self, kind: EventKind, data: Option<&'d str>) -> Option<Cow<'d, str>> {
+        match self.origin.filter(|_| kind.is_asked_for()) {
+            Some(origin) => Some(Cow::Owned(origin.added_to(data))),
+            None => data.map(Cow::Borrowed),
         }
-        Ok(())
     }
 
     /// Writes an event that is about no task.
@@ -54,6 +55,7 @@ impl SqliteSlice<'_> {
         data: Option<&serde_json::Value>,
     ) -> Result<()> {
         let data = data.map(serde_json::Value::to_string);
+        let data = self.with_origin(kind, data.as_deref());
         note(self.connection, self.now.wall, kind, worker, data)
     }
 }
@@ -64,7 +66,7 @@ pub(super) fn note(
     at: Timestamp,
     kind: EventKind,
     worker: Option<WorkerId>,
-    data: Option<String>,
+    data: Option<Cow<'_, str>>,
 ) -> Result<()> {
     let mut insert = connection.prepare_cached(EVENT_NOTE)?;
     insert.execute((at.0, kind.code(), worker.map(|worker| worker.0), data))?;

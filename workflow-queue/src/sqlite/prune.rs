@@ -1,8 +1,11 @@
 //! Prune: the tasks it keeps, and the rows it deletes with a task.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::journal::EventKind;
+use queue_core::journal::{EventKind, Origin};
 use queue_core::sqlite::verbs::{Keeper, Pruned};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
@@ -14,7 +17,10 @@ use super::{edges, journal, schedules};
 /// output, and its edges and old attempts are deleted with it. Its events stay in the log as long as
 /// all others.
 #[derive(Clone, Debug)]
-pub(crate) struct Dependents;
+pub(crate) struct Dependents {
+    /// Who asks for it.
+    pub(crate) origin: Option<Arc<Origin>>,
+}
 
 impl Keeper for Dependents {
     fn check(&self, _: &Connection) -> Result<()> {
@@ -32,7 +38,11 @@ impl Keeper for Dependents {
     }
 
     fn record(&self, connection: &Connection, now: Timestamp, pruned: &[Pruned]) -> Result<()> {
-        let data = Some(journal::pruned(pruned).to_string());
+        let mut data = journal::pruned(pruned).to_string();
+        if let Some(origin) = &self.origin {
+            data = origin.added_to(Some(&data));
+        }
+        let data = Some(Cow::Owned(data));
         journal::note(connection, now, EventKind::TasksPruned, None, data)
     }
 }

@@ -43,7 +43,6 @@ queue_core::statements! {
     EVENT_ENQUEUED = "event_enqueued",
     EVENT_HEAD = "event_head",
     EVENT_NOTE = "event_note",
-    EVENT_REPAIR = "event_repair",
     FACTS = "facts",
     FILE_ID = "file_id",
     FIRING_BETWEEN = "firing_between",

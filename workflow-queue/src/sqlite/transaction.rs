@@ -2,6 +2,7 @@
 
 use queue_core::clock::Now;
 use queue_core::error::Result;
+use queue_core::journal::Origin;
 use queue_core::queue_ids::QueueIds;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
@@ -21,6 +22,8 @@ pub(crate) struct SqliteSlice<'a> {
     /// The ids of queues that are known.
     pub(crate) queue_ids: &'a QueueIds,
     pub(crate) now: Now,
+    /// Who asks for the changes.
+    pub(crate) origin: Option<&'a Origin>,
     /// The statements that run once or more per task.
     pub(crate) hot: HotStatements<'a>,
 }
@@ -92,11 +95,18 @@ impl<'a> LazyStatement<'a> {
 }
 
 impl<'a> SqliteSlice<'a> {
+    /// Sets who asks for the changes.
+    pub(crate) fn origin(mut self, origin: Option<&'a Origin>) -> Self {
+        self.origin = origin;
+        self
+    }
+
     pub(crate) fn new(connection: &'a Connection, queue_ids: &'a QueueIds, now: Now) -> Self {
         Self {
             connection,
             queue_ids,
             now,
+            origin: None,
             hot: HotStatements {
                 enqueue: LazyStatement::new(connection, ENQUEUE),
                 enqueue_node: LazyStatement::new(connection, ENQUEUE_NODE),

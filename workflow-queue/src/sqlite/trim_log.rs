@@ -3,6 +3,7 @@
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::sqlite::{rows, verbs};
+use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 use super::statements::{EVENTS_OLDEST, EVENTS_PRUNE};
@@ -33,6 +34,20 @@ pub(crate) fn trim_log(queue: &WorkflowQueue) -> Result<u64> {
         })?;
     }
     Ok(deleted)
+}
+
+/// The task that has not ended and keeps events older than the file retains, if there is one.
+pub(crate) fn keeper(queue: &WorkflowQueue) -> Result<Option<TaskId>> {
+    let now = queue.database().now().wall;
+    queue.read(|connection| {
+        let retain = verbs::settings(connection)?.retain;
+        let first = rows::all(connection, EVENTS_OLDEST, [1], |row| {
+            let (at, is_open): (i64, bool) = (row.get(1)?, row.get(2)?);
+            let is_old = at < now.0.saturating_sub_unsigned(retain);
+            Ok((row.get::<_, Option<i64>>(3)?).filter(|_| is_open && is_old))
+        })?;
+        Ok(first.into_iter().flatten().next().map(TaskId))
+    })
 }
 
 /// True if the first event is to stay. Reads one row, so that it costs idle workers nothing.

@@ -60,6 +60,10 @@ const SLOTS_OFFERED: &str = "free slots are offered";
 const LAST_EVENTS: &str = "the last event of a task is its state";
 const SAME_EDGES: &str = "both ends of an edge know it";
 const EVENTS_HEAD: &str = statement(include_str!("../../queries/verify/events_head.sql"));
+const EVENTS_HEAD_REPAIR: &str =
+    statement(include_str!("../../queries/verify/events_head_repair.sql"));
+const EVENTS_HEAD_SET: &str = statement(include_str!("../../queries/verify/events_head_set.sql"));
+const EVENTS_LAST: &str = statement(include_str!("../../queries/verify/events_last.sql"));
 const SLOTS: &str = statement(include_str!("../../queries/verify/slots.sql"));
 
 /// Checks every invariant.
@@ -273,9 +277,7 @@ impl Damage {
                 one(SLOTS_OFFERED, parked)
             }
             Self::Log(wrong) => {
-                for task in wrong {
-                    writing.slice.write_repaired(*task)?;
-                }
+                writing.record_states(wrong)?;
                 one(LAST_EVENTS, wrong.len())
             }
         })
@@ -332,6 +334,20 @@ impl Writing<'_> {
             self.slice.add_edges(dependent, Vec::new(), &all)?;
         }
         Ok(changed)
+    }
+
+    /// Records the state of tasks whose events are not their own any more. Reads the log once.
+    fn record_states(&self, tasks: &[TaskId]) -> Result<()> {
+        let connection = self.slice.connection;
+        let ids: serde_json::Value = tasks.iter().map(|task| task.0).collect();
+        let mut last = connection.prepare_cached(EVENTS_LAST)?;
+        let last: i64 = last.query_row([], |row| row.get(0))?;
+        let mut states = connection.prepare_cached(EVENTS_HEAD_REPAIR)?;
+        states.execute((ids.to_string(), self.slice.now.wall.0))?;
+        connection
+            .prepare_cached(EVENTS_HEAD_SET)?
+            .execute([last])?;
+        Ok(())
     }
 
     /// Counts the open dependencies of these tasks again; releases or skips tasks that have none.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
-use queue_core::journal::{Cursor, EventKind};
+use queue_core::journal::{Cursor, EventKind, Origin};
 use queue_core::maintenance::restore;
 use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::{Edit, PruneRequest, Queue as _, WorkerInfo};
@@ -324,6 +324,7 @@ fn old_events_are_deleted_but_for_the_last_and_those_of_open_tasks() {
     bench.advance(3_601_000);
     // Beginning, setting and the first success; the hold stays, and all after it.
     assert_eq!(bench.queue.trim_log().unwrap(), 3);
+    assert_eq!(bench.queue.log_keeper().unwrap(), Some(held));
     assert_eq!(broken(&bench), Vec::<&str>::new());
     assert_eq!(history(&bench, first), ["task.enqueued"]);
     let mut begun = Cursor::start(0);
@@ -331,6 +332,7 @@ fn old_events_are_deleted_but_for_the_last_and_those_of_open_tasks() {
     let page = bench.queue.events_after(&begun, 100).unwrap();
     assert_eq!(page.missed, 2);
     bench.queue.cancel(&[held]).unwrap();
+    assert_eq!(bench.queue.log_keeper().unwrap(), None);
     assert_eq!(bench.queue.trim_log().unwrap(), 2);
     assert_eq!(bench.queue.trim_log().unwrap(), 0);
     bench.advance(3_601_000);
@@ -480,4 +482,58 @@ fn the_log_of_a_restored_file_tells_of_the_task_that_takes_the_highest_id() {
     let request = PruneRequest::new(Timestamp(queue.now().wall.0 + 1_000));
     assert_eq!(queue.prune(&request).unwrap(), 1);
     assert!(holds());
+}
+
+/// An end of the log that was lost with a damaged part of the file left numbers that were given out again,
+/// and tasks that named events of others.
+#[test]
+fn the_numbers_of_a_lost_end_of_the_log_are_not_given_out_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("q.db"), folder.path().join("copy.db"));
+    let options = || OpenOptions::new(Durability::Fast).unwrap();
+    let open = |path: &Path, options| {
+        WorkflowQueue::open_with(path, SqliteOptions::new().unwrap().open(options))
+    };
+    let queue = open(&path, options()).unwrap();
+    let tasks = queue.enqueue(vec![NewTask::shell("a", "true"); 2]).unwrap();
+    queue.hold(&[tasks[0].id]).unwrap();
+    queue.hold(&[tasks[1].id]).unwrap();
+    let lost = queue.events_end().unwrap().seq;
+    queue.database().backup(&copy, false).unwrap();
+    drop(queue);
+    let damaged = Connection::open(&copy).unwrap();
+    let delete = "DELETE FROM queue_events WHERE seq >= ?1";
+    assert_eq!(damaged.execute(delete, [lost - 1]).unwrap(), 2);
+    drop(damaged);
+
+    restore(&path, &copy, &options(), open).unwrap();
+    let queue = open(&path, options()).unwrap();
+    queue.release(&[tasks[0].id]).unwrap();
+    assert_eq!(queue.events_end().unwrap().seq, lost + 2);
+    queue.repair().unwrap();
+    for invariant in queue.verify().unwrap() {
+        assert!(invariant.holds(), "{invariant:?}");
+    }
+}
+
+#[test]
+fn a_change_that_somebody_asked_for_tells_who_and_through_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::new("billing", 7);
+    let open = OpenOptions::new(Durability::Fast).unwrap().origin(origin);
+    let options = SqliteOptions::new().unwrap().open(open);
+    let queue = WorkflowQueue::open_with(folder.path().join("q.db"), options).unwrap();
+    let task = queue.enqueue(vec![NewTask::shell("a", "true")]).unwrap()[0];
+    queue.hold(&[task.id]).unwrap();
+    queue.set_paused("mail", true).unwrap();
+    let log = queue.events_after(&Cursor::start(0), 100).unwrap().events;
+    let data = |kind| {
+        let event = log.iter().find(|(_, event)| event.kind == kind);
+        event.and_then(|(_, event)| event.data.clone())
+    };
+    let asked = r#""through":"billing","uid":7}"#;
+    assert_eq!(data(EventKind::Held), Some(format!("{{{asked}")));
+    let paused = format!(r#"{{"queue":"mail",{asked}"#);
+    assert_eq!(data(EventKind::QueuePaused), Some(paused));
+    assert_eq!(data(EventKind::LogBegan), None);
 }
