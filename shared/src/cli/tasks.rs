@@ -7,6 +7,8 @@ use crate::clock::Timestamp;
 use crate::state::State;
 use crate::task::Task;
 pub use crate::text::ending::{attempt, ending, took};
+pub(super) use crate::text::tasks::changed_at;
+pub use crate::text::tasks::{count, due};
 
 /// Time of a task's last change, in a few words for a table.
 pub fn when(task: &Task, now: Timestamp) -> String {
@@ -20,31 +22,12 @@ pub fn when(task: &Task, now: Timestamp) -> String {
     }
 }
 
-/// Time of a task's last change; of a scheduled one, the time it starts.
-pub(super) fn changed_at(task: &Task) -> Option<Timestamp> {
-    match task.state {
-        State::Scheduled => task.run_at,
-        State::Blocked | State::Queued => Some(task.created_at),
-        State::Running => task.started_at,
-        State::Succeeded | State::Failed | State::Cancelled | State::Skipped => task.finished_at,
-    }
-}
-
 /// State of a task in a table; a blocked task that is held says so.
 pub fn standing(task: &Task) -> &'static str {
     if task.held_at.is_some() {
         HELD
     } else {
         task.state.as_str()
-    }
-}
-
-/// Time until a start, or since it became possible: `in 2h`, `due for 3.1s`.
-pub fn due(at: Timestamp, now: Timestamp) -> String {
-    if at > now {
-        moment::relative(at, now)
-    } else {
-        format!("due for {}", moment::rough(moment::away(at, now)))
     }
 }
 
@@ -60,15 +43,6 @@ pub(super) fn label(task: &Task) -> String {
         command
     } else {
         format!("{}: {command}", task.name)
-    }
-}
-
-/// `1 task`, `2 tasks`.
-pub fn count(number: u64) -> String {
-    if number == 1 {
-        "1 task".to_owned()
-    } else {
-        format!("{number} tasks")
     }
 }
 

@@ -1,7 +1,6 @@
 //! `why`: explains what tasks wait for, or how they ended.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -9,8 +8,7 @@ use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::how_to_run;
-use super::{Failure, duration, escape, moment, skip_cause, tasks};
-use crate::ageing::Ageing;
+use super::{Failure, escape, moment, skip_cause, tasks};
 use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::coordination::Origin;
@@ -20,8 +18,8 @@ use crate::queue::{ClaimOrder, Fact, FactValue, Queue, Waits, WorkerInfo};
 use crate::runtime::recover::unreachable;
 use crate::sidecar::Sidecar;
 use crate::state::State;
-use crate::task::{Task, TaskId, Work};
-use crate::workflow::Condition;
+use crate::task::{Task, TaskId};
+use crate::text::waiting;
 
 /// Explain what tasks wait for, or how they ended
 #[derive(clap::Args, Debug)]
@@ -109,19 +107,6 @@ pub(super) fn obstacles<Q: Queue>(
     Ok(reasons.into_iter().map(|one| one.sentence).collect())
 }
 
-/// Sentence about the tasks before one, and the ageing that gives their order.
-fn behind(before: u64, ageing: Option<Ageing>) -> String {
-    let mut sentence = format!("{} will be taken before it", tasks::count(before));
-    if let Some(ageing) = ageing {
-        let step = duration::show(ageing.step());
-        let _ = write!(
-            sentence,
-            "; in its queue {step} of waiting counts as much as one step of priority"
-        );
-    }
-    sentence
-}
-
 /// Sentence about the schedule that enqueued a task.
 fn scheduled(facts: &[Fact]) -> Option<Explanation> {
     let value = |name| facts.iter().find(|fact| fact.name == name)?.value.as_ref();
@@ -187,8 +172,7 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
 
     fn waiting(&self, task: &Task) -> Result<Vec<Explanation>> {
         if let Some(why) = &task.set_aside {
-            let sentence = format!("no worker of this version takes it; {why}");
-            return Ok(vec![explanation("set_aside", sentence)]);
+            return Ok(vec![explanation("set_aside", waiting::set_aside(why))]);
         }
         let waits = match &self.order {
             Some(order) => self
@@ -196,123 +180,53 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
                 .waits_in_order(task.id, &mut order.borrow_mut())?,
             None => self.queue.waits_in_file(task.id)?,
         };
-        let is_past =
-            |one: &Waits| matches!(one, Waits::Time { run_at, .. } if *run_at <= self.now);
-        let is_next = waits.iter().all(is_past);
+        let is_next = waits.iter().all(|one| waiting::is_past(one, self.now));
         let mut reasons: Vec<Explanation> = waits.iter().map(|one| self.wait(task, one)).collect();
         if !self.is_served(task) {
             let start = how_to_run(self.context, self.queue, task)?;
-            let sentence = format!("no worker is running that can run it; {start}");
+            let unserved = waiting::clause(&Waits::Unserved, task, self.now);
+            let sentence = format!("{unserved}; {start}");
             reasons.push(explanation("no_worker", sentence));
         } else if is_next {
-            let sentence = "it is next; a worker takes it as soon as one has a free slot";
-            reasons.push(explanation("next", sentence.to_owned()));
+            reasons.push(explanation("next", waiting::NEXT.to_owned()));
         }
         Ok(reasons)
     }
 
+    /// Explanation of one reason, with the command that helps.
     fn wait(&self, task: &Task, waits: &Waits) -> Explanation {
+        let clause = waiting::clause(waits, task, self.now);
+        let advised = |advice: String| format!("{clause}; {advice}");
         match waits {
-            Waits::Time { run_at, retry } => self.time(task, *run_at, *retry),
-            Waits::Held { since } => {
+            Waits::Time { retry: true, .. } => explanation("retry", clause),
+            Waits::Time { retry: false, .. } => explanation("time", clause),
+            Waits::Held { .. } => {
                 let release = self.context.command(&format!("release {}", task.id));
-                let ago = moment::relative(*since, self.now);
-                explanation(
-                    "held",
-                    format!("it was held {ago}; release it with {release}"),
-                )
+                explanation("held", advised(format!("release it with {release}")))
             }
-            Waits::Paused { since } => {
-                let queue = Work::Argv(vec![task.queue.clone()]).display();
+            Waits::Paused { .. } => {
+                let queue = waiting::quoted(&task.queue);
                 let resume = self.context.command(&format!("resume {queue}"));
-                let ago = moment::relative(*since, self.now);
-                let sentence = format!("queue {queue} was paused {ago}; resume it with {resume}");
-                explanation("paused", sentence)
+                explanation("paused", advised(format!("resume it with {resume}")))
             }
-            Waits::Unserved => {
-                let sentence = "no worker is running that can run it";
-                explanation("no_worker", sentence.to_owned())
+            Waits::Unserved => explanation("no_worker", clause),
+            Waits::Behind { .. } => explanation("behind", clause),
+            Waits::Dependency { task, state, .. }
+                if matches!(state, State::Failed | State::Cancelled) =>
+            {
+                let retry = format!("retry {task} --downstream");
+                let retry = self.context.command(&retry);
+                explanation("dependency", advised(format!("{retry} queues both again")))
             }
-            Waits::Behind { tasks, ageing } => explanation("behind", behind(*tasks, *ageing)),
-            Waits::Dependency {
-                task,
-                state,
-                condition,
-            } => {
-                let how = match condition {
-                    Condition::Success => "succeed",
-                    Condition::Failure => "fail",
-                    Condition::Any => "end",
-                };
-                let sentence = if state.is_terminal() {
-                    let again = if matches!(state, State::Failed | State::Cancelled) {
-                        let retry = format!("retry {task} --downstream");
-                        format!("; {} queues both again", self.context.command(&retry))
-                    } else {
-                        String::new()
-                    };
-                    format!(
-                        "task {task} had to {how} first, but it {}{again}",
-                        state.standing()
-                    )
-                } else {
-                    format!("task {task} has to {how} first; it {}", state.standing())
-                };
-                explanation("dependency", sentence)
+            Waits::Dependency { .. } => explanation("dependency", clause),
+            Waits::Dependencies { .. } => {
+                let tree = self.context.command(&format!("tree --up {}", task.id));
+                let advice = format!("{tree} shows all it depends on");
+                explanation("dependencies", advised(advice))
             }
-            Waits::Dependencies { more } => self.further(task, *more),
-            Waits::Limit {
-                name,
-                running,
-                bound,
-                ahead,
-            } => explanation("limit", limit(name, *running, *bound, *ahead)),
-            Waits::Rate { name, more_at } => {
-                let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
-                let sentence = match more_at {
-                    Some(at) => {
-                        let at = moment::relative(*at, self.now);
-                        format!("limit {name} lets no more start for now; the next may {at}")
-                    }
-                    None => format!("limit {name} lets none start"),
-                };
-                explanation("rate", sentence)
-            }
+            Waits::Limit { .. } => explanation("limit", clause),
+            Waits::Rate { .. } => explanation("rate", clause),
         }
-    }
-
-    /// Explanation of its start time or the time of its next attempt.
-    fn time(&self, task: &Task, run_at: Timestamp, retry: bool) -> Explanation {
-        let has_come = run_at <= self.now;
-        let due = if has_come {
-            format!("has been {}", tasks::due(run_at, self.now))
-        } else {
-            format!("is due {}", tasks::due(run_at, self.now))
-        };
-        if retry {
-            let ending = tasks::ending(task).unwrap_or_default();
-            let sentence = format!(
-                "attempt {} failed ({ending}); the next {due}",
-                tasks::attempt(task)
-            );
-            explanation("retry", sentence)
-        } else if has_come {
-            explanation("time", format!("it {due}"))
-        } else {
-            explanation("time", format!("its time has not come; it {due}"))
-        }
-    }
-
-    /// Explanation that counts the dependencies that are not named.
-    fn further(&self, task: &Task, more: u64) -> Explanation {
-        let tree = self.context.command(&format!("tree --up {}", task.id));
-        let how = if task.state.is_terminal() {
-            "did not end as required"
-        } else {
-            "have to end first"
-        };
-        let sentence = format!("{more} more {how}; {tree} shows all it depends on");
-        explanation("dependencies", sentence)
     }
 
     fn running(&self, task: &Task) -> Result<Vec<Explanation>> {
@@ -338,8 +252,8 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
             ),
         }];
         if let Some(asked) = task.cancel_requested_at {
-            let ago = moment::relative(asked, self.now);
-            reasons.push(explanation("cancel", format!("it was asked to stop {ago}")));
+            let clause = waiting::asked_to_stop(asked, self.now);
+            reasons.push(explanation("cancel", clause));
         }
         Ok(reasons)
     }
@@ -428,25 +342,6 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
         };
         format!("it ended {when}{budget}: {how}{again}")
     }
-}
-
-/// Sentence about a limit: tasks that run under it and tasks that come first.
-fn limit(name: &[u8], running: u64, bound: Option<u64>, ahead: u64) -> String {
-    let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
-    let mut sentence = match bound {
-        Some(0) => format!("limit {name} lets no task run"),
-        Some(bound) if running >= bound => {
-            format!("limit {name} is reached: {running} of at most {bound} run under it")
-        }
-        Some(bound) => format!("limit {name} lets {bound} run at once, and {running} do"),
-        None => format!("limit {name} is being lifted"),
-    };
-    if ahead > 0 {
-        let verb = if ahead == 1 { "is" } else { "are" };
-        let ahead = tasks::count(ahead);
-        let _ = write!(sentence, "; {ahead} under it {verb} before this one");
-    }
-    sentence
 }
 
 fn succeeded(task: &Task) -> String {

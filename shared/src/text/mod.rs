@@ -3,5 +3,8 @@
 pub mod duration;
 pub(crate) mod ending;
 pub mod escape;
+pub(crate) mod events;
 pub mod moment;
 pub mod size;
+pub(crate) mod tasks;
+pub(crate) mod waiting;

@@ -119,6 +119,14 @@ pub fn rough(duration: std::time::Duration) -> String {
     super::duration::show(std::time::Duration::from_secs(seconds / unit * unit))
 }
 
+/// As [`rough`], below a second in milliseconds.
+pub fn took(duration: std::time::Duration) -> String {
+    match duration.as_millis() {
+        millis @ 0..1000 => format!("{millis}ms"),
+        _ => rough(duration),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
