@@ -7,6 +7,7 @@ mod edit;
 mod fact;
 mod finding;
 mod list_query;
+mod occupancy;
 mod prune_request;
 mod retry_plan;
 mod schedule_standing;
@@ -24,6 +25,7 @@ pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
 pub use self::finding::{Finding, Invariant, Repaired};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
+pub use self::occupancy::Occupancy;
 pub use self::prune_request::PruneRequest;
 pub use self::retry_plan::RetryPlan;
 pub use self::schedule_standing::ScheduleStanding;
@@ -301,6 +303,10 @@ pub trait Queue: Send + Sync + 'static {
     /// Handler queues with queued tasks, except paused ones: the first 256. Its cost depends on their
     /// number alone, not on that of their tasks.
     fn backlog(&self) -> Result<Vec<Backlog>>;
+
+    /// Handler queues with running or scheduled tasks. Its cost depends on the number of those tasks, of
+    /// which some 20,000 are looked at.
+    fn occupancy(&self) -> Result<Vec<Occupancy>>;
 
     /// True if a task or a setting ever named the queue.
     fn knows_queue(&self, name: &str) -> Result<bool> {

@@ -184,7 +184,16 @@ impl Queue for WorkflowQueue {
 
     fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
         let details = self.read(|connection| facts::details(connection, id))?;
-        Ok(details.unwrap_or_default().facts())
+        let mut details = details.unwrap_or_default();
+        // Tasks of one submission share a workflow, which tells nothing of those without edges.
+        if details.workflow.is_some()
+            && details.spawner.is_none()
+            && Queue::dependencies(self, id)?.is_empty()
+            && Queue::dependents(self, id)?.is_empty()
+        {
+            details.workflow = None;
+        }
+        Ok(details.facts())
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

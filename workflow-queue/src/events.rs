@@ -1,12 +1,15 @@
 //! Events: the log of a file, in order, and all that is known of one task.
 
+use std::time::Duration;
+
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::journal::{Cursor, EventPage, Starts};
+use queue_core::journal::{Cursor, EventFilter, EventPage, OlderEvents, Starts};
+use queue_core::queue::Queue as _;
 
 use crate::counts::Counts;
 use crate::queue::WorkflowQueue;
-use crate::sqlite::{counts_at, events};
+use crate::sqlite::{counts_at, events, events_before};
 
 /// Most events that a follower reads at once.
 const PAGE: usize = 1_000;
@@ -58,6 +61,26 @@ impl WorkflowQueue {
     pub fn events_before_last(&self, count: u32) -> Result<Cursor> {
         self.database()
             .read(|connection| events::before_last(connection, i64::from(count)))
+    }
+
+    /// Up to `limit` events that the filter leaves, the newest first: those at or before a position, or the
+    /// last ones. The search ends after about that time, and a position of its page goes on with it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a cursor of another epoch;
+    /// [`Error::Unusable`](queue_core::Error::Unusable) for a file of fast-queue, which has no log; the
+    /// errors of every reading method.
+    pub fn events_before(
+        &self,
+        filter: &EventFilter,
+        from: Option<Cursor>,
+        (limit, within): (usize, Duration),
+    ) -> Result<OlderEvents> {
+        self.check_promoted()?;
+        let begin = self.now().boot;
+        let go_on = || self.now().boot.since(begin) < within;
+        self.database()
+            .read(|connection| events_before::before(connection, filter, (from, limit), go_on))
     }
 
     /// The number of tasks in each state at an earlier time: exact, unless clocks were set back since. It

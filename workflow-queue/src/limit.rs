@@ -37,6 +37,24 @@ pub struct Limit {
     pub rate: Option<Rate>,
 }
 
+/// A limit with the tasks under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitStanding {
+    /// The limit.
+    pub limit: Limit,
+    /// Number of tasks that run under it.
+    pub running: u64,
+    /// Number of tasks that wait under it, up to [`MOST_COUNTED`](Self::MOST_COUNTED): for a queue the
+    /// queued ones, for a key all that wait for nothing else.
+    pub waiting: u64,
+}
+
+impl LimitStanding {
+    /// Number of waiting tasks up to which they are counted.
+    pub const MOST_COUNTED: u32 = 10_000;
+}
+
 impl Limit {
     /// Makes a limit that sets no bound yet.
     pub fn new(kind: LimitKind) -> Self {

@@ -12,7 +12,7 @@ use rusqlite::Transaction;
 use crate::attempt::Attempt;
 use crate::details::Details;
 use crate::input::Input;
-use crate::limit::Limit;
+use crate::limit::{Limit, LimitStanding};
 use crate::queue::WorkflowQueue;
 use crate::sqlite::{attempts, edges, enqueue, facts, limits};
 use crate::submission::Submission;
@@ -166,5 +166,13 @@ impl WorkflowQueue {
     /// The errors of every reading method.
     pub fn limits(&self) -> Result<Vec<Limit>> {
         self.read(limits::limits)
+    }
+
+    /// Up to `most` limits in the order of [`limits`](Self::limits), each with the tasks under it.
+    ///
+    /// # Errors
+    /// The errors of every reading method.
+    pub fn limit_standings(&self, most: u32) -> Result<Vec<LimitStanding>> {
+        self.read(|connection| limits::standings(connection, most))
     }
 }

@@ -6,6 +6,7 @@ mod event;
 mod kind;
 mod merge;
 mod of_task;
+mod older;
 mod origin;
 mod starts;
 
@@ -14,5 +15,6 @@ pub use event::Event;
 pub use kind::EventKind;
 pub use merge::{EventPage, Portion, merge};
 pub use of_task::of_task;
+pub use older::{EventFilter, OlderEvents, OlderSource, older};
 pub use origin::Origin;
 pub use starts::Starts;

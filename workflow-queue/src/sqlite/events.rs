@@ -21,14 +21,14 @@ pub(super) const LOOK_BEYOND: usize = 1_000;
 
 /// The ends of the log and of the tasks.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+pub(super) struct Bounds {
     /// First retained event.
-    first: i64,
+    pub(super) first: i64,
     /// Position after everything.
-    end: Cursor,
+    pub(super) end: Cursor,
 }
 
-fn bounds(connection: &Connection) -> Result<Bounds> {
+pub(super) fn bounds(connection: &Connection) -> Result<Bounds> {
     let mut query = connection.prepare_cached(EVENTS_BOUNDS)?;
     Ok(query.query_row([], |row| {
         let mut end = Cursor::start(row.get(0)?);
@@ -157,7 +157,7 @@ pub(crate) fn running(connection: &Connection) -> Result<Vec<Event>> {
 }
 
 /// The enqueue of a stored task.
-fn enqueued(row: &Row<'_>) -> Result<Event> {
+pub(super) fn enqueued(row: &Row<'_>) -> Result<Event> {
     let mut event = Event::new(EventKind::Enqueued, Timestamp(row.get(1)?));
     event.task = Some(TaskId(row.get(0)?));
     event.queue = row.get(2)?;

@@ -9,15 +9,15 @@ use queue_core::queue::{ClaimOrder, Waits};
 use queue_core::sqlite::rows;
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::statements::{
-    CLAIM_SPEND, LIMIT_DELETE, LIMIT_GATE, LIMIT_LIST, LIMIT_OF, LIMIT_PUT, LIMIT_QUEUE, PARK,
-    PARKED_NEXT, PARKED_QUEUE, READY_OF_KEY, READY_PAGE, READY_QUEUE, RUNNING_OF_GATE,
-    RUNNING_OF_KEY, WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY,
+    CLAIM_SPEND, LIMIT_DELETE, LIMIT_GATE, LIMIT_LIST, LIMIT_OF, LIMIT_PUT, LIMIT_QUEUE,
+    LIMIT_STANDINGS, PARK, PARKED_NEXT, PARKED_QUEUE, READY_OF_KEY, READY_PAGE, READY_QUEUE,
+    RUNNING_OF_GATE, RUNNING_OF_KEY, WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY,
 };
 use super::transaction::{SqliteSlice, Writing};
-use crate::limit::{Limit, LimitKind, Rate};
+use crate::limit::{Limit, LimitKind, LimitStanding, Rate};
 use crate::plan::limits::{Allowance, StoredLimit};
 use crate::slice::{FreeSlots, Opening, Slice as _};
 
@@ -237,17 +237,31 @@ fn coded(kind: &LimitKind) -> (i64, &[u8]) {
 
 /// All limits.
 pub(crate) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
-    rows::all(connection, LIMIT_LIST, [], |row| {
-        let name: Vec<u8> = row.get(1)?;
-        let kind = if row.get::<_, i64>(0)? == QUEUE {
-            LimitKind::Queue(String::from_utf8_lossy(&name).into_owned())
-        } else {
-            LimitKind::Key(name)
-        };
-        Ok(Limit {
-            kind,
-            concurrency: row.get(2)?,
-            rate: rate(row.get(3)?, row.get(4)?),
+    rows::all(connection, LIMIT_LIST, [], limit)
+}
+
+fn limit(row: &Row<'_>) -> Result<Limit> {
+    let name: Vec<u8> = row.get(1)?;
+    let kind = if row.get::<_, i64>(0)? == QUEUE {
+        LimitKind::Queue(String::from_utf8_lossy(&name).into_owned())
+    } else {
+        LimitKind::Key(name)
+    };
+    Ok(Limit {
+        kind,
+        concurrency: row.get(2)?,
+        rate: rate(row.get(3)?, row.get(4)?),
+    })
+}
+
+/// Up to `most` limits, each with the tasks under it.
+pub(crate) fn standings(connection: &Connection, most: u32) -> Result<Vec<LimitStanding>> {
+    let counted = LimitStanding::MOST_COUNTED;
+    rows::all(connection, LIMIT_STANDINGS, (counted, most), |row| {
+        Ok(LimitStanding {
+            limit: limit(row)?,
+            running: rows::count(row, 5)?,
+            waiting: rows::count(row, 6)?,
         })
     })
 }

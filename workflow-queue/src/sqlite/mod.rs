@@ -9,6 +9,7 @@ pub(crate) mod counts_at;
 pub(crate) mod edges;
 pub(crate) mod enqueue;
 pub(crate) mod events;
+pub(crate) mod events_before;
 pub(crate) mod facts;
 pub(crate) mod fire;
 pub(crate) mod heartbeat;

@@ -25,6 +25,7 @@ macro_rules! answered_by_database {
             last_id() -> Option<$crate::task::TaskId>;
             queues() -> Vec<$crate::queue::QueueInfo>;
             backlog() -> Vec<$crate::queue::Backlog>;
+            occupancy() -> Vec<$crate::queue::Occupancy>;
             settings() -> $crate::settings::FileSettings;
         }
 

@@ -29,6 +29,25 @@ pub fn queues_count_waiting_tasks_by_handler<E: Engine>() {
     assert_eq!(counts.collect::<Vec<_>>(), expected);
 }
 
+pub fn running_and_scheduled_tasks_are_counted_by_queue<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.add(once("runs"));
+    bench.claim(1);
+    bench.add(once("later").run_at(bench.later(1)));
+    bench.add(once("later").queue("b").run_at(bench.later(1)));
+    bench.add(once("queued").queue("c"));
+    let counted = bench.queue.occupancy().unwrap().into_iter();
+    let mut found: Vec<_> = counted
+        .map(|one| (one.queue, one.running, one.scheduled))
+        .collect();
+    found.sort_unstable();
+    let expected = [
+        ("b".to_owned(), 0, Some(1)),
+        ("default".to_owned(), 1, Some(1)),
+    ];
+    assert_eq!(found, expected);
+}
+
 pub fn the_backlog_has_the_oldest_task_of_each_queue_with_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.add(once("old").queue("b"));

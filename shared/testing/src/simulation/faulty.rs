@@ -17,8 +17,8 @@ use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Backlog, Change, Edit, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue,
-    QueueInfo, Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
+    Backlog, Change, Edit, Enqueued, Fact, Finding, Invariant, ListQuery, Occupancy, PruneRequest,
+    Queue, QueueInfo, Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::{FileSetting, FileSettings};
 use queue_core::state::State;
@@ -302,6 +302,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn backlog(&self) -> Result<Vec<Backlog>> {
         self.inner.backlog()
+    }
+
+    fn occupancy(&self) -> Result<Vec<Occupancy>> {
+        self.inner.occupancy()
     }
 
     fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>> {
