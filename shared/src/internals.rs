@@ -76,8 +76,8 @@ pub mod host {
     pub use crate::runtime::host::{Batch, Host, Peer, StartResult, Sweeper};
 }
 
-/// Routes of the dashboard.
+/// Routes of the dashboard, and its parsers.
 #[cfg(feature = "web")]
 pub mod web {
-    pub use crate::web::post_paths;
+    pub use crate::web::{fuzzing, post_paths};
 }

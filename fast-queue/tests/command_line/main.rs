@@ -9,6 +9,6 @@ fn the_dashboard_takes_no_action_from_a_foreign_origin() {
         path: env!("CARGO_BIN_EXE_fast-queue"),
         is_full: false,
     });
-    let paths = queue_core::internals::web::post_paths::<fast_queue::FastQueue>();
+    let paths = queue_core::internals::web::post_paths::<fast_queue::FastQueue>(false);
     dashboard_guards::no_action_is_taken_from_a_foreign_origin(&sandbox, &paths);
 }

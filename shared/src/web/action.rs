@@ -70,6 +70,17 @@ impl Action {
         }
     }
 
+    /// The change of these tasks as an order: `Retry 9 tasks`.
+    pub(super) fn order(self, tasks: &str) -> String {
+        match self {
+            Self::Retry | Self::Cancel | Self::Hold | Self::Release => {
+                format!("{} {tasks}", self.verb())
+            }
+            Self::RetryDownstream => format!("Retry {tasks}, with the skipped ones below"),
+            Self::Prioritize(priority) => format!("Give {tasks} priority {priority}"),
+        }
+    }
+
     /// Past participle at the end of a sentence.
     pub(super) fn done(self) -> &'static str {
         match self {
@@ -78,6 +89,17 @@ impl Action {
             Self::Hold => "held",
             Self::Release => "released",
             Self::Prioritize(_) => "given another priority",
+        }
+    }
+
+    /// Past participle about tasks that it left as they were, because they were so before.
+    pub(super) fn done_before(self) -> &'static str {
+        match self {
+            Self::Retry | Self::RetryDownstream => "queued again before",
+            Self::Cancel => "cancelled or asked to stop before",
+            Self::Hold => "held before",
+            Self::Release => "not held",
+            Self::Prioritize(_) => "given that priority before",
         }
     }
 

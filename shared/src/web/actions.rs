@@ -96,6 +96,33 @@ pub(super) fn pause<Q: Queue>(
     Ok(Reply::see(&format!("{}queues", request.root)))
 }
 
+/// Runs, pauses or resumes a schedule.
+pub(super) fn change_schedule<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let missing = || Problem::NotFound("there is no such schedule".to_owned());
+    let source = dashboard.sources.schedules.as_ref().ok_or_else(missing)?;
+    let (queue, form) = (&dashboard.queue, &request.form);
+    let name = form.get("name").unwrap_or_default();
+    let place = match form.get("action") {
+        Some("run") => {
+            let id = (source.run)(queue, name)?;
+            format!("tasks/{id}")
+        }
+        Some(action @ ("pause" | "resume")) => {
+            (source.pause)(queue, name, action == "pause")?;
+            match form.get("back") {
+                Some("history") => pages::schedule_address(name),
+                _ => "schedules".to_owned(),
+            }
+        }
+        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+    };
+    dashboard.counts.forget();
+    Ok(Reply::see(&format!("{}{place}", request.root)))
+}
+
 /// Enqueues a command.
 pub(super) fn enqueue<Q: Queue>(
     dashboard: &Arc<Dashboard<Q>>,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Semaphore;
+
 use super::auth::Keys;
+use super::checks::Checks;
 use super::counts::{Counts, Summary};
 use super::hub::Hub;
 use super::sources::Sources;
@@ -70,9 +73,16 @@ pub(super) struct Dashboard<Q> {
     pub(super) options: Options,
     pub(super) keys: Keys,
     pub(super) counts: Counts,
+    pub(super) health: Checks,
     is_counting: AtomicBool,
     pub(super) hub: Hub,
+    /// Permits to write.
+    pub(super) writers: Arc<Semaphore>,
 }
+
+/// Most requests that wait for the file to write, of the threads that wait for it: the others are left to
+/// those that read, which wait for nobody.
+const WRITERS: usize = 2;
 
 impl<Q: Queue> Dashboard<Q> {
     /// Dashboard of that file, with the token beside it.
@@ -84,8 +94,10 @@ impl<Q: Queue> Dashboard<Q> {
             options,
             keys,
             counts: Counts::default(),
+            health: Checks::default(),
             is_counting: AtomicBool::new(false),
             hub: Hub::new(),
+            writers: Arc::new(Semaphore::new(WRITERS)),
         }))
     }
 

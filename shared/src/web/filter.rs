@@ -8,9 +8,6 @@ use crate::queue::{ListQuery, Queue, Stats};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
-/// Ids that one statement of a search looks at, at most.
-const WINDOW: i64 = 20_000;
-
 /// Time after which a search shows its finds and offers to go on.
 const SEARCH_TIME: Duration = Duration::from_millis(15);
 
@@ -93,7 +90,7 @@ impl Filter {
         };
         let is_plain = self.queue.is_none() && self.name.is_none();
         (is_plain && self.states.is_empty())
-            || self.held
+            || (self.held && stats.held <= FEW)
             || (!self.states.is_empty() && self.states.iter().all(is_indexed))
     }
 
@@ -130,15 +127,20 @@ impl Filter {
             .map_or(i64::MAX, |id| id.0)
             .min(newest.saturating_add(1));
         let mut tasks = Vec::new();
+        let mut ids = Window::new();
+        let mut read_at = begin;
         while end > 1 {
-            let start = end.saturating_sub(WINDOW).max(1);
+            let start = end.saturating_sub(ids.0).max(1);
             let window = query.clone().from(TaskId(start)).before(TaskId(end));
             tasks.extend(queue.list(&window.limit(limit + 1 - tasks.len()))?);
             end = start;
             if tasks.len() > limit {
                 return Ok(Page::full(tasks, limit));
             }
-            if end > 1 && queue.now().boot.since(begin) > SEARCH_TIME {
+            let now = queue.now().boot;
+            ids.adapt(now.since(read_at));
+            read_at = now;
+            if end > 1 && now.since(begin) >= SEARCH_TIME {
                 return Ok(Page {
                     tasks,
                     next: Some(TaskId(end)),
@@ -147,6 +149,34 @@ impl Filter {
             }
         }
         Ok(Page::full(tasks, limit))
+    }
+}
+
+/// Number of ids that the next statement of a search looks at. It follows from the time that the last one
+/// took, because rows with long texts take many times as long to read as short ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window(i64);
+
+impl Window {
+    const LEAST: i64 = 100;
+    const MOST: i64 = 20_000;
+
+    /// The first one.
+    fn new() -> Self {
+        Self(2_000)
+    }
+
+    /// Fits it to the time that the last statement took, so that a statement takes a quarter of a search.
+    fn adapt(&mut self, took: Duration) {
+        let wanted = SEARCH_TIME / 4;
+        self.0 = if took < wanted / 2 {
+            self.0 * 4
+        } else if took > wanted * 2 {
+            self.0 / 4
+        } else {
+            self.0
+        };
+        self.0 = self.0.clamp(Self::LEAST, Self::MOST);
     }
 }
 
@@ -159,5 +189,31 @@ impl Page {
             tasks,
             is_cut: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Window;
+
+    /// A statement looked at 20,000 ids however long their rows were: with long commands it took a
+    /// second, for a page that may take 50 ms.
+    #[test]
+    fn a_search_looks_at_fewer_ids_at_once_where_rows_are_long() {
+        let mut window = Window::new();
+        for _ in 0..5 {
+            window.adapt(Duration::ZERO);
+        }
+        assert_eq!(window, Window(Window::MOST));
+        window.adapt(Duration::from_millis(4));
+        assert_eq!(window, Window(Window::MOST));
+        window.adapt(Duration::from_millis(60));
+        assert_eq!(window, Window(Window::MOST / 4));
+        for _ in 0..5 {
+            window.adapt(Duration::from_secs(1));
+        }
+        assert_eq!(window, Window(Window::LEAST));
     }
 }

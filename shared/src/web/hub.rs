@@ -41,9 +41,9 @@ impl Hub {
         self.newest.send_replace(event);
     }
 
-    /// True if there is a stream.
-    pub(super) fn is_watched(&self) -> bool {
-        self.newest.receiver_count() > 0
+    /// Number of streams.
+    pub(super) fn streams(&self) -> usize {
+        self.newest.receiver_count()
     }
 }
 

@@ -30,11 +30,13 @@ impl fmt::Display for Address {
     }
 }
 
-/// Socket that listens. A Unix socket is removed when it is dropped.
+/// Socket that listens. A Unix socket is removed when it is dropped, unless its path is another's by then.
 #[derive(Debug)]
 pub struct Listener {
     pub(super) socket: Socket,
     address: Address,
+    /// The file of a Unix socket.
+    file: Option<FileId>,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,15 @@ impl Listener {
                 (Socket::Unix(socket), Address::Unix(path.clone()))
             }
         };
-        Ok(Self { socket, address })
+        let file = match &address {
+            Address::Tcp(_) => None,
+            Address::Unix(path) => file_id(path),
+        };
+        Ok(Self {
+            socket,
+            address,
+            file,
+        })
     }
 
     /// Address at which it listens; the port is the one that the system chose for port 0.
@@ -74,10 +84,23 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Unix(path) = &self.address {
+        // The number of our file is not given to another one before our socket is closed.
+        if let Address::Unix(path) = &self.address
+            && file_id(path) == self.file
+        {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Device and number of a file.
+type FileId = (u64, u64);
+
+/// The file at that path, if there is one.
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Makes the socket, in place of one that nobody listens at any more.
@@ -151,5 +174,20 @@ mod tests {
         std::fs::write(&path, "not a socket").unwrap();
         assert!(Listener::bind(&address).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"not a socket");
+    }
+
+    /// The end of a dashboard removed the socket of the one that had taken its path.
+    #[test]
+    fn the_socket_of_another_stays_at_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.sock");
+        let address = Address::Unix(path.clone());
+        let first = Listener::bind(&address).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let second = Listener::bind(&address).unwrap();
+        drop(first);
+        std::os::unix::net::UnixStream::connect(&path).unwrap();
+        drop(second);
+        assert!(!path.exists());
     }
 }

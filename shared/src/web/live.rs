@@ -10,18 +10,19 @@ use super::dashboard::Dashboard;
 use crate::queue::Queue;
 use crate::state::State;
 
-/// Time between two looks at the file while somebody watches.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Time between two looks at the file while somebody watches, and shortest time between two events.
+const LOOK_EVERY: Duration = Duration::from_millis(80);
 
-/// Shortest time between two events.
-const EVENT_EVERY: Duration = Duration::from_millis(250);
+/// Time added to it for each stream after an event: a thousand streams have one event in a second, so that
+/// they take no more of the processor than a few do.
+const PER_STREAM: Duration = Duration::from_millis(1);
 
 /// Looks at the file while somebody watches, and sends an event when something has changed. Never ends.
 pub(super) async fn watch<Q: Queue>(dashboard: Arc<Dashboard<Q>>) -> Infallible {
     let mut seen = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        if !dashboard.hub.is_watched() {
+        if dashboard.hub.streams() == 0 {
             seen = None;
             continue;
         }
@@ -31,7 +32,8 @@ pub(super) async fn watch<Q: Queue>(dashboard: Arc<Dashboard<Q>>) -> Infallible 
         if let Ok(Ok(Some((change, event)))) = tokio::task::spawn_blocking(look).await {
             seen = change;
             dashboard.hub.send(event);
-            tokio::time::sleep(EVENT_EVERY).await;
+            let streams = u32::try_from(dashboard.hub.streams()).unwrap_or(u32::MAX);
+            tokio::time::sleep(PER_STREAM.saturating_mul(streams)).await;
         }
     }
 }

@@ -7,10 +7,15 @@
 mod action;
 mod actions;
 mod auth;
+mod checks;
 mod counts;
 mod dag;
 mod dashboard;
+mod download;
 mod filter;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod hub;
 mod listener;
@@ -33,4 +38,7 @@ pub use listener::{Address, Listener};
 #[doc(hidden)]
 pub use routes::post_paths;
 pub use server::serve;
-pub use sources::{AttemptRow, LimitRow, Read, ReadOf, ScheduleRow, Sources};
+pub use sources::{
+    AttemptRow, FiringRow, LimitRow, Read, ReadEvents, ReadOf, ScheduleHistory, ScheduleRow,
+    ScheduleSource, Sources,
+};

@@ -53,33 +53,37 @@ pub(super) fn read<Q: Queue>(queue: &Q, task: &Task, from: u64) -> Result<Part> 
     Ok(gathered.part(from, at, task.state == State::Running))
 }
 
-/// Every byte that is kept of an attempt's output, both streams together; `None` if there is none.
+/// The output of an attempt of the task, or of its last claim; `None` if none is kept.
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn whole<Q: Queue>(
+pub(super) fn kept<Q: Queue>(
     queue: &Q,
     task: &Task,
     attempt: Option<u32>,
-) -> Result<Option<Vec<u8>>> {
-    let kept = match attempt {
-        None => last_output(queue, task)?,
-        Some(attempt) => match attempt_log(queue, task.id, attempt)? {
-            Some(log) => Some(log),
-            None => queue.output_of(task.id, attempt)?.map(KeptOutput::Stored),
-        },
+) -> Result<Option<KeptOutput>> {
+    let Some(attempt) = attempt else {
+        return last_output(queue, task);
     };
-    let Some(mut kept) = kept else {
-        return Ok(None);
-    };
+    if let Some(log) = attempt_log(queue, task.id, attempt)? {
+        return Ok(Some(log));
+    }
+    Ok(queue.output_of(task.id, attempt)?.map(KeptOutput::Stored))
+}
+
+/// The next bytes of an output, both streams together, and true if there may be more.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn next_bytes(kept: &mut KeptOutput) -> Result<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
-    kept.each(|chunk| match chunk {
+    let is_more = kept.some(|chunk| match chunk {
         Chunk::Written { bytes: some, .. } => bytes.extend_from_slice(some),
         Chunk::Omitted(_) | Chunk::GivenUp => {
             bytes.extend_from_slice(note(chunk).unwrap_or_default().as_bytes());
         }
     })?;
-    Ok(Some(bytes))
+    Ok((bytes, is_more))
 }
 
 fn note(chunk: &Chunk<'_>) -> Option<String> {

@@ -73,7 +73,7 @@ impl Reply {
     }
 
     /// File to save, whatever it holds.
-    pub(super) fn download(name: &str, content: Vec<u8>) -> Self {
+    pub(super) fn download(name: &str, content: Body) -> Self {
         let named = format!("attachment; filename=\"{name}\"");
         Self::new("text/plain; charset=utf-8", content).with("content-disposition", &named)
     }
@@ -180,7 +180,10 @@ impl Problem {
     pub(super) fn sentence(&self) -> String {
         match self {
             Self::NotFound(what) | Self::Invalid(what) | Self::Forbidden(what) => what.clone(),
-            Self::LoggedOut => "open the link that serve printed, or paste its token".to_owned(),
+            Self::LoggedOut => {
+                "open the link that `serve` printed at its start, or paste the token at its end"
+                    .to_owned()
+            }
             Self::UnknownHost(host) => format!(
                 "this dashboard does not answer to the name `{host}`; if it is meant to, start it \
                  with --host {host}"

@@ -11,7 +11,8 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::header::{COOKIE, HOST, HeaderMap, ORIGIN};
 use axum::http::{Request as HttpRequest, Response};
 use axum::routing::{MethodFilter, on};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::auth::{FORM_TOKEN, FormRefusal};
 use super::dashboard::Dashboard;
@@ -19,7 +20,7 @@ use super::gate::{self, Provenance};
 use super::pages;
 use super::reply::{Problem, Reply};
 use super::request::{Pairs, Request, root_of};
-use super::routes::{Access, Method, Parts, Route, routes};
+use super::routes::{Access, Method, Parts, Route, Thread, routes};
 use crate::error::Error;
 use crate::queue::Queue;
 
@@ -118,24 +119,41 @@ async fn handled<Q: Queue>(
         read.form = Pairs::parse(&body.map_err(|_| Problem::TooLarge)?);
         check_form(dashboard, read)?;
     }
+    let writers = match route.thread {
+        Thread::Connections => return (route.handler)(dashboard, read),
+        Thread::File => None,
+        Thread::Write => Some(Arc::clone(&dashboard.writers)),
+    };
     let (dashboard, read) = (Arc::clone(dashboard), read.clone());
-    handle(move || (route.handler)(&dashboard, &read)).await
+    handle(writers, move || (route.handler)(&dashboard, &read)).await
 }
 
-/// Runs a handler on a thread of the pool. One that did not begin in time never runs, so that a request
-/// that is answered as late has done nothing; one that has begun is waited for.
+/// Runs a handler on a thread of the pool, once a permit is free if it needs one. A handler that did not
+/// begin in time never runs, so that a request that is answered as late has done nothing; one that has
+/// begun is waited for.
 async fn handle(
+    permits: Option<Arc<Semaphore>>,
     handler: impl FnOnce() -> Result<Reply, Problem> + Send + 'static,
 ) -> Result<Reply, Problem> {
+    let until = Instant::now() + REQUEST_TIME;
+    let permit = match permits {
+        None => None,
+        Some(permits) => {
+            let permit = timeout_at(until, permits.acquire_owned()).await;
+            // A semaphore is never closed.
+            permit.map_err(|_| Problem::TooLate)?.ok()
+        }
+    };
     let is_decided = Arc::new(AtomicBool::new(false));
     let decided = Arc::clone(&is_decided);
     let mut handling = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         if decided.swap(true, Ordering::SeqCst) {
             return Err(Problem::TooLate);
         }
         handler()
     });
-    let done = match timeout(REQUEST_TIME, &mut handling).await {
+    let done = match timeout_at(until, &mut handling).await {
         Ok(done) => done,
         Err(_) if !is_decided.swap(true, Ordering::SeqCst) => return Err(Problem::TooLate),
         Err(_) => handling.await,
@@ -168,12 +186,12 @@ fn check_form<Q: Queue>(dashboard: &Dashboard<Q>, read: &Request) -> Result<(), 
     })
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The cookie of that name.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).into_iter();
     let texts = all.filter_map(|value| value.to_str().ok());
     let mut pairs = texts.flat_map(|text| text.split(';'));
@@ -189,24 +207,29 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::channel;
 
+    use tokio::sync::Semaphore;
+
     use super::{Problem, REQUEST_TIME, handle};
+
+    /// Runs a story with so many threads that wait for the file, in time that passes only while
+    /// everything waits.
+    fn run<T>(threads: usize, story: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true);
+        let runtime = runtime.max_blocking_threads(threads).build().unwrap();
+        runtime.block_on(story)
+    }
 
     /// It was carried out after its answer, and then once more by whoever repeated it.
     #[test]
     fn a_request_that_is_answered_as_late_never_runs() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .max_blocking_threads(1)
-            .build()
-            .unwrap();
         let (free, waits) = channel::<()>();
         let has_run = Arc::new(AtomicBool::new(false));
         let ran = Arc::clone(&has_run);
-        runtime.block_on(async {
+        run(1, async {
             // The pool's only thread.
             let busy = tokio::task::spawn_blocking(move || waits.recv());
-            let late = tokio::spawn(handle(move || {
+            let late = tokio::spawn(handle(None, move || {
                 ran.store(true, Ordering::SeqCst);
                 Err(Problem::TooLarge)
             }));
@@ -216,7 +239,34 @@ mod tests {
             free.send(()).unwrap();
             busy.await.unwrap().unwrap();
         });
-        drop(runtime);
         assert!(!has_run.load(Ordering::SeqCst));
+    }
+
+    /// Four writes that waited for the file took every thread, so that no page was answered until they
+    /// gave up.
+    #[test]
+    fn writes_that_wait_leave_a_thread_to_reads() {
+        let (free, waits) = channel::<()>();
+        let waits = Arc::new(std::sync::Mutex::new(waits));
+        run(2, async {
+            let permits = Arc::new(Semaphore::new(1));
+            let writes: Vec<_> = (0..5)
+                .map(|_| {
+                    let waits = Arc::clone(&waits);
+                    tokio::spawn(handle(Some(Arc::clone(&permits)), move || {
+                        waits.lock().unwrap().recv().unwrap();
+                        Err(Problem::TooLarge)
+                    }))
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            let read = handle(None, || Err(Problem::LoggedOut)).await;
+            assert!(matches!(read, Err(Problem::LoggedOut)), "{read:?}");
+            assert!(writes.iter().all(|write| !write.is_finished()));
+            for write in writes {
+                free.send(()).unwrap();
+                assert!(matches!(write.await.unwrap(), Err(Problem::TooLarge)));
+            }
+        });
     }
 }

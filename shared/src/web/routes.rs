@@ -8,7 +8,7 @@ use super::request::Request;
 use super::{actions, pages};
 use crate::queue::Queue;
 
-/// Function that answers a request. It may wait for the file.
+/// Function that answers a request.
 pub(super) type Handler<Q> = fn(&Arc<Dashboard<Q>>, &Request) -> Result<Reply, Problem>;
 
 /// Method of a request. HEAD is answered as GET.
@@ -29,12 +29,25 @@ pub(super) enum Access {
     Anybody,
 }
 
+/// Thread that runs a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thread {
+    /// That of the connections: the handler neither reads nor writes the file, so that it answers
+    /// whatever the others wait for.
+    Connections,
+    /// One of those that wait for the file.
+    File,
+    /// One of those, of which writes leave some to reads.
+    Write,
+}
+
 /// Route: a method, a path and the function that answers.
 #[derive(Debug)]
 pub(super) struct Route<Q> {
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) access: Access,
+    pub(super) thread: Thread,
     pub(super) handler: Handler<Q>,
 }
 
@@ -69,12 +82,13 @@ impl Parts {
     }
 }
 
-/// Paths of all routes that change something, for the tests that send there what must be refused.
+/// Paths of all routes that change something, with schedules or without, for the tests that send there
+/// what must be refused.
 #[cfg(feature = "internals")]
-pub fn post_paths<Q: Queue>() -> Vec<&'static str> {
+pub fn post_paths<Q: Queue>(schedules: bool) -> Vec<&'static str> {
     let all = routes::<Q>(Parts {
         limits: true,
-        schedules: true,
+        schedules,
         writes: true,
         enqueues: true,
     });
@@ -93,7 +107,9 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         get("/tasks/{id}/tail", pages::tail),
         get("/queues", pages::queues),
         get("/workers", pages::workers),
-        get("/live", |dashboard, request| {
+        get("/events", pages::events),
+        get("/health", pages::health),
+        light("/live", |dashboard, request| {
             Ok(pages::live(dashboard, request))
         }),
         open("/login", pages::login),
@@ -112,14 +128,18 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
     }
     if parts.schedules {
         routes.push(get("/schedules", pages::schedules));
+        routes.push(get("/schedules/history", pages::schedule));
     }
     if parts.writes {
         routes.push(get("/tasks/confirm", pages::confirm));
         routes.push(post("/tasks/change", actions::change));
         routes.push(post("/queues/pause", actions::pause));
     }
+    if parts.writes && parts.schedules {
+        routes.push(post("/schedules/change", actions::change_schedule));
+    }
     if parts.enqueues {
-        routes.push(get("/enqueue", |dashboard, request| {
+        routes.push(light("/enqueue", |dashboard, request| {
             Ok(pages::enqueue(dashboard, request))
         }));
         routes.push(post("/enqueue", actions::enqueue));
@@ -132,20 +152,30 @@ fn get<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
         method: Method::Get,
         path,
         access: Access::Known,
+        thread: Thread::File,
         handler,
+    }
+}
+
+/// A route that does without the file.
+fn light<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
+    Route {
+        thread: Thread::Connections,
+        ..get(path, handler)
     }
 }
 
 fn open<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
     Route {
         access: Access::Anybody,
-        ..get(path, handler)
+        ..light(path, handler)
     }
 }
 
 fn post<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
     Route {
         method: Method::Post,
+        thread: Thread::Write,
         ..get(path, handler)
     }
 }

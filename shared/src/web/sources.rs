@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::WorkerId;
+use crate::journal::{Cursor, EventFilter, OlderEvents};
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -12,16 +13,54 @@ pub type Read<Q, Row> = fn(&Q) -> Result<Vec<Row>>;
 /// Function that reads the rows of a task.
 pub type ReadOf<Q, Row> = fn(&Q, TaskId) -> Result<Vec<Row>>;
 
+/// Function that reads so many events of a filter at or before a position, or the last ones.
+pub type ReadEvents<Q> = fn(&Q, &EventFilter, Option<Cursor>, usize) -> Result<OlderEvents>;
+
+/// Functions that read and change schedules.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ScheduleSource<Q> {
+    /// All schedules, by name.
+    pub all: Read<Q, ScheduleRow>,
+    /// The schedule of that name with its history, if there is one.
+    pub one: fn(&Q, &str) -> Result<Option<ScheduleHistory>>,
+    /// Enqueues the task of a schedule now, and returns its id.
+    pub run: fn(&Q, &str) -> Result<TaskId>,
+    /// Stops (`true`) or resumes (`false`) a schedule.
+    pub pause: fn(&Q, &str, bool) -> Result<()>,
+}
+
+impl<Q> ScheduleSource<Q> {
+    /// Schedules that are read so, the second function by name. They are run and paused by the last ones.
+    pub fn new(
+        (all, one): (
+            Read<Q, ScheduleRow>,
+            fn(&Q, &str) -> Result<Option<ScheduleHistory>>,
+        ),
+        run: fn(&Q, &str) -> Result<TaskId>,
+        pause: fn(&Q, &str, bool) -> Result<()>,
+    ) -> Self {
+        Self {
+            all,
+            one,
+            run,
+            pause,
+        }
+    }
+}
+
 /// Functions that read parts of the pages that only one engine knows. A page without a source is
-/// left out.
+/// left out, except that of the events, which says that there are none.
 #[non_exhaustive]
 pub struct Sources<Q> {
     /// Ended attempts of a task, the oldest first.
     pub attempts: Option<ReadOf<Q, AttemptRow>>,
     /// All limits.
     pub limits: Option<Read<Q, LimitRow>>,
-    /// All schedules, by name.
-    pub schedules: Option<Read<Q, ScheduleRow>>,
+    /// The schedules.
+    pub schedules: Option<ScheduleSource<Q>>,
+    /// The event log.
+    pub events: Option<ReadEvents<Q>>,
 }
 
 impl<Q> Sources<Q> {
@@ -31,6 +70,7 @@ impl<Q> Sources<Q> {
             attempts: None,
             limits: None,
             schedules: None,
+            events: None,
         }
     }
 
@@ -50,8 +90,15 @@ impl<Q> Sources<Q> {
 
     /// Sets the source of schedules.
     #[must_use]
-    pub fn schedules(mut self, read: Read<Q, ScheduleRow>) -> Self {
-        self.schedules = Some(read);
+    pub fn schedules(mut self, schedules: ScheduleSource<Q>) -> Self {
+        self.schedules = Some(schedules);
+        self
+    }
+
+    /// Sets the source of events.
+    #[must_use]
+    pub fn events(mut self, read: ReadEvents<Q>) -> Self {
+        self.events = Some(read);
         self
     }
 }
@@ -68,6 +115,7 @@ impl<Q> std::fmt::Debug for Sources<Q> {
             .field("attempts", &self.attempts.is_some())
             .field("limits", &self.limits.is_some())
             .field("schedules", &self.schedules.is_some())
+            .field("events", &self.events.is_some())
             .finish()
     }
 }
@@ -100,6 +148,12 @@ pub struct LimitRow {
     pub concurrency: Option<u32>,
     /// Starts per period, if there is a bound: `100/1m`.
     pub rate: Option<String>,
+    /// Number of tasks that run under it.
+    pub running: u64,
+    /// Number of tasks that wait under it.
+    pub waiting: u64,
+    /// True if there may be more that wait.
+    pub is_capped: bool,
 }
 
 /// Schedule.
@@ -115,8 +169,40 @@ pub struct ScheduleRow {
     pub next_at: Option<Timestamp>,
     /// Reason why there is no next firing: paused, set aside or ended.
     pub standing: Option<&'static str>,
+    /// True if it is paused.
+    pub is_paused: bool,
     /// Newest time that fired, and its task.
     pub last: Option<(Timestamp, Option<TaskId>)>,
     /// Command or handler of its tasks.
     pub command: String,
+}
+
+/// Schedule with its next times and its history.
+#[derive(Clone, Debug)]
+pub struct ScheduleHistory {
+    /// The schedule.
+    pub row: ScheduleRow,
+    /// Its rules, each with its name: what happens to missed and to overlapping slots, and the like.
+    pub rules: Vec<(&'static str, String)>,
+    /// Reason for which it was set aside.
+    pub trouble: Option<String>,
+    /// The next slots; none while it is paused or set aside.
+    pub next: Vec<Timestamp>,
+    /// Slots that fired and ranges that did not, the newest first.
+    pub firings: Vec<FiringRow>,
+    /// Its newest tasks, also those that somebody ran by hand, the newest first.
+    pub tasks: Vec<TaskId>,
+}
+
+/// Slot that fired, or a range of slots that did not.
+#[derive(Clone, Debug)]
+pub struct FiringRow {
+    /// The slot, or the first of the range.
+    pub slot: Timestamp,
+    /// Last slot of a range.
+    pub until: Option<Timestamp>,
+    /// Its task, if it fired.
+    pub task: Option<TaskId>,
+    /// Reason for which it did not fire, in a few words, and the task that caused it.
+    pub skipped: Option<(&'static str, Option<TaskId>)>,
 }

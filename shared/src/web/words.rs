@@ -1,7 +1,6 @@
 //! Words of pages: texts of tasks made visible, times, reasons to wait.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
@@ -10,8 +9,9 @@ use crate::clock::Timestamp;
 use crate::queue::Waits;
 use crate::state::State;
 use crate::task::Task;
-use crate::text::{escape, moment};
-use crate::workflow::Condition;
+pub(super) use crate::text::moment::took;
+pub(super) use crate::text::tasks::changed_at;
+use crate::text::{escape, moment, waiting};
 
 /// Most characters of a name or a command in a table.
 const MOST_CHARS: usize = 120;
@@ -88,85 +88,15 @@ pub(super) fn tasks(count: u64) -> String {
     }
 }
 
-/// A duration, in milliseconds below a second.
-pub(super) fn took(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        format!("{}ms", duration.as_millis())
-    } else {
-        moment::rough(duration)
+/// Reason for a task to wait as a sentence, with a link to the task that it names.
+pub(super) fn waits(one: &Waits, task: &Task, root: &str, now: Timestamp) -> Markup {
+    let text = sentence(&waiting::clause(one, task, now));
+    if let Waits::Dependency { task, .. } = one
+        && let Some(rest) = text.strip_prefix(&format!("Task {task} "))
+    {
+        return html! { a href={ (root) "tasks/" (task) } { "Task " (task) } " " (rest) };
     }
-}
-
-/// Time of a task's last change; of a scheduled one, the time it starts.
-pub(super) fn changed_at(task: &Task) -> Option<Timestamp> {
-    match task.state {
-        State::Scheduled => task.run_at,
-        State::Blocked | State::Queued => Some(task.created_at),
-        State::Running => task.started_at,
-        State::Succeeded | State::Failed | State::Cancelled | State::Skipped => task.finished_at,
-    }
-}
-
-/// Reason to wait, as a sentence with links.
-pub(super) fn waits(one: &Waits, root: &str, now: Timestamp) -> Markup {
-    let name = |name: &[u8]| line(&String::from_utf8_lossy(name)).into_owned();
-    match one {
-        Waits::Time { run_at, .. } if *run_at <= now => html! { "Its time has come." },
-        Waits::Time {
-            run_at,
-            retry: true,
-        } => html! { "Its next attempt starts " (ago(*run_at, now)) "." },
-        Waits::Time { run_at, .. } => html! { "It starts " (ago(*run_at, now)) "." },
-        Waits::Held { since } => {
-            html! { "It was held " (ago(*since, now)) "; release it to let it run." }
-        }
-        Waits::Paused { since } => html! { "Its queue was paused " (ago(*since, now)) "." },
-        Waits::Behind { tasks: before, .. } => {
-            html! { (tasks(*before)) " of its queue will be taken before it." }
-        }
-        Waits::Dependency {
-            task,
-            state,
-            condition,
-        } => {
-            let how = match condition {
-                Condition::Success => "succeed",
-                Condition::Failure => "fail",
-                Condition::Any => "end",
-            };
-            html! {
-                a href={ (root) "tasks/" (task) } { "Task " (task) }
-                @if state.is_terminal() {
-                    " had to " (how) " first, but it " (state.standing()) "."
-                }
-                @else { " has to " (how) " first; it " (state.standing()) "." }
-            }
-        }
-        Waits::Dependencies { more } => {
-            html! { (number(*more)) " more dependencies have to end first." }
-        }
-        Waits::Limit {
-            name: limit,
-            running,
-            bound,
-            ahead,
-        } => html! {
-            "Limit " (name(limit)) " allows "
-            @match bound { Some(bound) => { (number(*bound)) } None => { "any number" } }
-            " at once; " (number(*running)) @if *running == 1 { " is" } @else { " are" }
-            " running."
-            @if *ahead > 0 { " " (tasks(*ahead)) " under it before this one." }
-        },
-        Waits::Unserved => html! { "No worker is running that can run it." },
-        Waits::Rate {
-            name: limit,
-            more_at,
-        } => html! {
-            "Limit " (name(limit)) " lets no more start for now"
-            @if let Some(at) = more_at { "; the next may " (ago(*at, now)) }
-            "."
-        },
-    }
+    html! { (text) }
 }
 
 #[cfg(test)]

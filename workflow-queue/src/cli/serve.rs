@@ -1,11 +1,19 @@
-//! `serve`: the attempts, limits and schedules of the dashboard, beside what both programs show.
+//! `serve`: the attempts, limits, schedules and events of the dashboard, beside what both programs show.
 
-use queue_core::cli::{self, Context, Failure, json};
+use std::time::Duration;
+
+use queue_core::Queue as _;
+use queue_core::cli::{self, Context, Failure, duration, json};
+use queue_core::clock::Timestamp;
 use queue_core::error::Result;
+use queue_core::journal::{Cursor, EventFilter, OlderEvents};
 use queue_core::task::TaskId;
-use queue_core::web::{AttemptRow, LimitRow, ScheduleRow, Sources};
-use workflow_queue::schedule::firing::FiringResult;
-use workflow_queue::{LimitKind, Overview, WorkflowQueue};
+use queue_core::web::{
+    AttemptRow, FiringRow, LimitRow, ScheduleHistory, ScheduleRow, ScheduleSource, Sources,
+};
+use workflow_queue::schedule::firing::{Firing, FiringResult, SkipReason};
+use workflow_queue::schedule::spec::Spec;
+use workflow_queue::{LimitKind, LimitStanding, Overview, Schedule, WorkflowQueue};
 
 use super::schedule::print;
 use super::{attempts, limit};
@@ -17,7 +25,12 @@ pub(crate) fn run(
     let sources = Sources::new()
         .attempts(read_attempts)
         .limits(read_limits)
-        .schedules(read_schedules);
+        .schedules(ScheduleSource::new(
+            (read_schedules, read_schedule),
+            |queue, name| Ok(queue.schedules().run(name)?.id),
+            pause_schedule,
+        ))
+        .events(read_events);
     cli::serve::run(context, arguments, sources)
 }
 
@@ -34,30 +47,48 @@ fn read_attempts(queue: &WorkflowQueue, id: TaskId) -> Result<Vec<AttemptRow>> {
     Ok(ended.map(row).collect())
 }
 
+/// Most limits of a page.
+const MOST_LIMITS: u32 = 500;
+
 fn read_limits(queue: &WorkflowQueue) -> Result<Vec<LimitRow>> {
-    let limits = queue.limits()?.into_iter();
-    let row = |limit: workflow_queue::Limit| {
-        let (is_queue, name) = match &limit.kind {
+    let limits = queue.limit_standings(MOST_LIMITS)?.into_iter();
+    let row = |standing: LimitStanding| {
+        let (is_queue, name) = match &standing.limit.kind {
             LimitKind::Queue(name) => (true, name.clone()),
             LimitKind::Key(key) => (false, json::key(key)),
         };
         LimitRow {
             is_queue,
             name,
-            concurrency: limit.concurrency,
-            rate: limit.rate.map(limit::show_rate),
+            concurrency: standing.limit.concurrency,
+            rate: standing.limit.rate.map(limit::show_rate),
+            running: standing.running,
+            waiting: standing.waiting,
+            is_capped: standing.waiting >= u64::from(LimitStanding::MOST_COUNTED),
         }
     };
     Ok(limits.map(row).collect())
 }
 
-fn read_schedules(queue: &WorkflowQueue) -> Result<Vec<ScheduleRow>> {
-    let all = queue.schedules().overview()?;
-    Ok(all.into_iter().map(schedule_row).collect())
+/// Time after which a search for events shows its finds.
+const SEARCH_TIME: Duration = Duration::from_millis(15);
+
+fn read_events(
+    queue: &WorkflowQueue,
+    filter: &EventFilter,
+    from: Option<Cursor>,
+    limit: usize,
+) -> Result<OlderEvents> {
+    queue.events_before(filter, from, (limit, SEARCH_TIME))
 }
 
-fn schedule_row(one: Overview) -> ScheduleRow {
-    let schedule = one.schedule;
+fn read_schedules(queue: &WorkflowQueue) -> Result<Vec<ScheduleRow>> {
+    let all = queue.schedules().overview()?;
+    let row = |one: Overview| schedule_row(one.schedule, one.fired);
+    Ok(all.into_iter().map(row).collect())
+}
+
+fn schedule_row(schedule: Schedule, fired: Option<Firing>) -> ScheduleRow {
     let spec = schedule.spec.as_ref().ok();
     let standing = if schedule.trouble.is_some() || spec.is_none() {
         Some("set aside")
@@ -66,19 +97,98 @@ fn schedule_row(one: Overview) -> ScheduleRow {
     } else {
         schedule.next_at.is_none().then_some("ended")
     };
-    let task = |result| match result {
-        FiringResult::Fired(task) => Some(task),
-        FiringResult::Skipped(_) => None,
-    };
     ScheduleRow {
         times: spec.map_or_else(String::new, print::times),
         zone: spec.map_or("", |spec| spec.zone_name()).to_owned(),
         next_at: schedule.next_at,
         standing,
-        last: one.fired.map(|firing| (firing.slot, task(firing.result))),
+        is_paused: schedule.paused_at.is_some(),
+        last: fired.map(|firing| (firing.slot, firing_row(&firing).task)),
         command: schedule
             .task
             .map_or_else(|_| String::new(), |task| task.task.work.display()),
         name: schedule.name,
     }
+}
+
+/// Next slots, and newest firings and tasks, in the page of a schedule.
+const NEXT_SLOTS: usize = 5;
+const NEWEST: u32 = 50;
+
+fn read_schedule(queue: &WorkflowQueue, name: &str) -> Result<Option<ScheduleHistory>> {
+    let schedules = queue.schedules();
+    let Some(schedule) = schedules.get(name)? else {
+        return Ok(None);
+    };
+    let firings = schedules.firings(name, Timestamp::MAX, NEWEST)?;
+    let is_fired = |firing: &&Firing| matches!(firing.result, FiringResult::Fired(_));
+    let newest = firings.iter().find(is_fired).copied();
+    let mut next = Vec::new();
+    if let (Ok(spec), Some(_)) = (&schedule.spec, schedule.next_at) {
+        let mut after = queue.now().wall;
+        while let Some(slot) = spec.next_after(after).filter(|_| next.len() < NEXT_SLOTS) {
+            next.push(slot);
+            after = slot;
+        }
+    }
+    let unread = schedule.spec.as_ref().err();
+    Ok(Some(ScheduleHistory {
+        rules: schedule.spec.as_ref().map(rules).unwrap_or_default(),
+        trouble: schedule.trouble.as_ref().or(unread).cloned(),
+        next,
+        firings: firings.iter().map(firing_row).collect(),
+        tasks: schedules.tasks(name, TaskId(i64::MAX), NEWEST)?,
+        row: schedule_row(schedule, newest),
+    }))
+}
+
+fn rules(spec: &Spec) -> Vec<(&'static str, String)> {
+    let rules = spec.rules();
+    let span = |millis| duration::show(Duration::from_millis(millis));
+    let mut lines = vec![
+        ("missed slots", rules.catch_up.as_str().to_owned()),
+        ("caught up within", span(rules.window_ms)),
+        ("overlap", rules.overlap.as_str().to_owned()),
+    ];
+    if rules.jitter_ms > 0 {
+        lines.push(("jitter", span(rules.jitter_ms)));
+    }
+    for (label, time) in [("start", rules.start), ("end", rules.end)] {
+        lines.extend(time.map(|time| (label, spec.rfc_3339(time))));
+    }
+    lines
+}
+
+fn firing_row(firing: &Firing) -> FiringRow {
+    let (task, skipped) = match firing.result {
+        FiringResult::Fired(task) => (Some(task), None),
+        FiringResult::Skipped(reason) => (None, Some((skip_words(reason), reason.task()))),
+    };
+    FiringRow {
+        slot: firing.slot,
+        until: (firing.until > firing.slot).then_some(firing.until),
+        task,
+        skipped,
+    }
+}
+
+fn skip_words(reason: SkipReason) -> &'static str {
+    match reason {
+        SkipReason::Missed => "missed: no worker ran",
+        SkipReason::Overlap(_) => "the task before it had not ended",
+        SkipReason::KeyTaken(_) => "its key was taken",
+        SkipReason::Restored => "the file was restored from a backup",
+        SkipReason::Refused => "its task could not be enqueued",
+        _ => reason.as_str(),
+    }
+}
+
+fn pause_schedule(queue: &WorkflowQueue, name: &str, pauses: bool) -> Result<()> {
+    let schedules = queue.schedules();
+    if pauses {
+        schedules.pause(name)?;
+    } else {
+        schedules.resume(name)?;
+    }
+    Ok(())
 }

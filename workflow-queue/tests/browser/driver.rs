@@ -174,7 +174,7 @@ impl Browser {
         self.script("return window.isMarked === true").await == Value::Bool(true)
     }
 
-    async fn script(&self, script: &str) -> Value {
+    pub(crate) async fn script(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 

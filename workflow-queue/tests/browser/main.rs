@@ -95,6 +95,90 @@ mod tests {
     }
 
     #[test]
+    fn a_person_follows_the_log_runs_a_schedule_and_looks_at_the_health() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = filled();
+        sandbox.ok(&[
+            "schedule",
+            "add",
+            "nightly",
+            "0 3 * * *",
+            "echo from the schedule",
+        ]);
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        driver.run(true, async |browser| {
+            log_in(&browser, &dashboard).await;
+
+            // A new event appears at the top, and a filter applies at once.
+            browser.open(&dashboard, "/events").await;
+            browser.shows("#event-rows", "task.enqueued").await;
+            browser.mark().await;
+            sandbox.ok(&["pause", "mail"]);
+            browser
+                .shows("#event-rows tr:first-child", "queue.paused")
+                .await;
+            assert!(browser.is_marked().await, "the page was loaded again");
+            browser
+                .click(Locator::Css("#f-kind option[value=queue]"))
+                .await;
+            browser.lacks("#event-rows", "task.enqueued").await;
+            assert!(browser.address().await.ends_with("?kind=queue"));
+
+            // The schedule is run and paused.
+            browser.open(&dashboard, "/schedules").await;
+            let run = "button[aria-label='Run nightly now']";
+            browser.click(Locator::Css(run)).await;
+            browser.shows("h1", "#4 nightly").await;
+            browser.open(&dashboard, "/schedules").await;
+            browser.click(Locator::LinkText("nightly")).await;
+            browser.shows("#run-rows", "queued").await;
+            browser.press_enter("button[value=pause]").await;
+            browser.shows("#state", "paused").await;
+
+            browser.open(&dashboard, "/health").await;
+            browser.shows("#health-rows", "The oldest task of").await;
+            assert_eq!(browser.missing_parts().await, "");
+        });
+        let schedules = sandbox.json(&["schedule", "list"]);
+        assert!(schedules[0]["paused_at"].is_string(), "{schedules}");
+    }
+
+    /// A drawing opened at its left edge, which on a telephone shows the steps that ended long ago.
+    #[test]
+    fn a_wide_workflow_opens_at_what_runs() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = sandbox();
+        let step = |index: usize| {
+            let waits = if index == 8 { "test -e go" } else { "true" };
+            let after = match index {
+                0 => String::new(),
+                _ => format!(",\"after\":[\"s{}\"]", index - 1),
+            };
+            format!("{{\"name\":\"s{index}\",\"command\":\"{waits}\",\"max_attempts\":1{after}}}\n")
+        };
+        sandbox.enqueue(&(0..12).map(step).collect::<String>());
+        sandbox.run(&["worker", "--drain"]);
+        assert_eq!(sandbox.state("9"), "failed");
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        driver.run(true, async |browser| {
+            log_in(&browser, &dashboard).await;
+            browser.open(&dashboard, "/tasks/9/workflow").await;
+            browser.shows("#graph", "s8").await;
+            let seen = "const own = document.querySelector('#graph').getBoundingClientRect(); \
+                        const box = document.querySelector('.node.s-failed').getBoundingClientRect(); \
+                        return box.left >= own.left && box.right <= own.right";
+            assert_eq!(browser.script(seen).await, true);
+            // Each task of the table is below those that it depends on.
+            let rows = browser.text("#step-rows").await;
+            assert!(rows.find("s3") < rows.find("s4"), "{rows}");
+        });
+    }
+
+    #[test]
     fn everything_works_without_script() {
         let Some(driver) = Driver::start() else {
             return;

@@ -1,6 +1,8 @@
 //! The program from its users' side: processes, signals, files, exit codes.
 
 #[cfg(test)]
+mod dashboard;
+#[cfg(test)]
 mod drains;
 #[cfg(test)]
 mod flow_runs;
@@ -34,6 +36,12 @@ queue_testing::command_line_tests!(env!("CARGO_BIN_EXE_workflow-queue"), true);
 #[test]
 fn the_dashboard_takes_no_action_from_a_foreign_origin() {
     use queue_testing::command_line::dashboard_guards;
-    let paths = queue_core::internals::web::post_paths::<workflow_queue::WorkflowQueue>();
-    dashboard_guards::no_action_is_taken_from_a_foreign_origin(&sandbox(), &paths);
+    let paths = queue_core::internals::web::post_paths::<workflow_queue::WorkflowQueue>(true);
+    assert!(paths.contains(&"/schedules/change"), "{paths:?}");
+    let sandbox = sandbox();
+    let words = ["schedule", "add", "nightly", "0 3 * * *", "true"];
+    sandbox.ok(&words);
+    dashboard_guards::no_action_is_taken_from_a_foreign_origin(&sandbox, &paths);
+    let schedules = sandbox.json(&["schedule", "list"]);
+    assert!(schedules[0]["paused_at"].is_null(), "{schedules}");
 }

@@ -39,6 +39,19 @@ impl KeptOutput {
         Ok(())
     }
 
+    /// Passes the next pieces of a log to `piece`, some 64 KiB, or all of a stored output, which is short.
+    /// Returns true if there may be more.
+    ///
+    /// # Errors
+    /// As [`each`](Self::each).
+    #[cfg(feature = "web")]
+    pub(crate) fn some(&mut self, mut piece: impl FnMut(&Chunk<'_>)) -> Result<bool> {
+        match self {
+            Self::Log(reader) => reader.read_some(|chunk| piece(&chunk)).map_err(unreadable),
+            Self::Stored(_) => self.each(piece).map(|()| false),
+        }
+    }
+
     /// The same output from its beginning.
     #[cfg(feature = "cli")]
     pub(crate) fn again(&self) -> Self {

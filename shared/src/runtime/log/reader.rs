@@ -36,6 +36,17 @@ struct OpenPart {
     begins_at: u64,
 }
 
+/// Result of a step of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// There is no log.
+    Missing,
+    /// There may be more.
+    More,
+    /// There is no more now.
+    End,
+}
+
 /// Error of a log file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -86,20 +97,40 @@ impl LogReader {
     /// [`LogError`]; the pieces passed before are valid.
     pub fn read(&mut self, mut piece: impl FnMut(Chunk<'_>)) -> Result<bool, LogError> {
         loop {
-            if self.file.is_none() && !self.open()? {
-                return Ok(false);
-            }
-            // Nobody writes to a file once there is a later one, or once it has lost its name: to
-            // check first and read then misses nothing.
-            let next = self.next_part()?;
-            let replaced = self.is_replaced()?;
-            self.read_file(&mut piece)?;
-            match next {
-                Some(next) => self.begin(next),
-                None if replaced => self.file = None,
-                None => return Ok(true),
+            match self.step(&mut piece)? {
+                Step::Missing => return Ok(false),
+                Step::More => {}
+                Step::End => return Ok(true),
             }
         }
+    }
+
+    /// As [`read`](Self::read), for some 64 KiB. Returns true if there may be more now.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[cfg(feature = "web")]
+    pub(super) fn read_some(&mut self, mut piece: impl FnMut(Chunk<'_>)) -> Result<bool, LogError> {
+        Ok(self.step(&mut piece)? == Step::More)
+    }
+
+    fn step(&mut self, piece: &mut impl FnMut(Chunk<'_>)) -> Result<Step, LogError> {
+        if self.file.is_none() && !self.open()? {
+            return Ok(Step::Missing);
+        }
+        // Nobody writes to a file once there is a later one, or once it has lost its name: to check
+        // first and read then misses nothing.
+        let next = self.next_part()?;
+        let replaced = self.is_replaced()?;
+        if self.read_file(piece)? {
+            return Ok(Step::More);
+        }
+        match next {
+            Some(next) => self.begin(next),
+            None if replaced => self.file = None,
+            None => return Ok(Step::End),
+        }
+        Ok(Step::More)
     }
 
     /// Fencing token of the claim that wrote the log read last; `None` before the first read.
@@ -204,20 +235,17 @@ impl LogReader {
         Ok(metadata.nlink() == 0 || metadata.len() < read)
     }
 
-    fn read_file(&mut self, piece: &mut impl FnMut(Chunk<'_>)) -> Result<(), LogError> {
-        loop {
-            let Some(current) = &mut self.file else {
-                return Ok(());
-            };
-            let read = (&mut current.file)
-                .take(MAX_FRAME_BYTES as u64)
-                .read_to_end(&mut self.unread);
-            let read = read.map_err(|error| refused(&current.path, error))?;
-            self.take_frames(piece)?;
-            if read == 0 {
-                return Ok(());
-            }
-        }
+    /// Reads on in the current file. Returns false at its end.
+    fn read_file(&mut self, piece: &mut impl FnMut(Chunk<'_>)) -> Result<bool, LogError> {
+        let Some(current) = &mut self.file else {
+            return Ok(false);
+        };
+        let read = (&mut current.file)
+            .take(MAX_FRAME_BYTES as u64)
+            .read_to_end(&mut self.unread);
+        let read = read.map_err(|error| refused(&current.path, error))?;
+        self.take_frames(piece)?;
+        Ok(read > 0)
     }
 
     fn take_frames(&mut self, piece: &mut impl FnMut(Chunk<'_>)) -> Result<(), LogError> {

@@ -13,8 +13,10 @@
     for (const old of all("[data-live][id]")) {
       const now = page.getElementById(old.id);
       if (!now || old.isEqualNode(now) || old.contains(document.activeElement) && !rows(old)) continue;
-      if (rows(old)) renewRows(old, now);
-      else old.replaceWith(document.importNode(now, true));
+      if (rows(old)) { renewRows(old, now); continue; }
+      const fresh = document.importNode(now, true), { scrollLeft, scrollTop } = old;
+      old.replaceWith(fresh);
+      Object.assign(fresh, { scrollLeft, scrollTop });
     }
     const none = all("p.none[id]");
     for (const one of none) if (!page.getElementById(one.id)) one.remove();
@@ -55,7 +57,7 @@
       const reply = await fetch(location.href, { headers: { accept: "text/html" } });
       if (reply.ok) renew(new DOMParser().parseFromString(await reply.text(), "text/html"));
     } catch { /* The next event reads again. */ }
-    setTimeout(() => { reading = false; if (again) read(); }, Math.max(500, 10 * (performance.now() - begin)));
+    setTimeout(() => { reading = false; if (again) read(); }, Math.max(120, 10 * (performance.now() - begin)));
   };
 
   // The output of a task that runs, piece by piece.
@@ -88,7 +90,7 @@
     output.dataset.end = part.end;
     const none = $("#no-output");
     if (none && output.childElementCount) none.hidden = true;
-    if (part.ended) { output.dataset.ended = ""; if (none) none.textContent = "It wrote nothing."; }
+    if (part.ended) { output.dataset.ended = ""; if (none && output.childElementCount === 0) none.textContent = "It wrote nothing."; }
     if (atEnd) output.scrollTop = output.scrollHeight;
   };
 
@@ -153,12 +155,20 @@
   });
   document.addEventListener("change", chosen);
   // A filter applies at once.
-  for (const box of all(".filters input[type=checkbox]")) box.addEventListener("change", () => box.form.requestSubmit());
+  for (const box of all(".filters input[type=checkbox], .filters select")) box.addEventListener("change", () => box.form.requestSubmit());
   // Empty fields do not become a part of the address.
   for (const form of all("form.filters, form#chosen")) form.addEventListener("submit", () => {
-    for (const field of all("input", form)) if (!field.value) field.disabled = true;
+    for (const field of all("input, select", form)) if (!field.value) field.disabled = true;
   });
-  addEventListener("pageshow", () => { for (const field of all("form input:disabled")) field.disabled = false; chosen(); });
+  addEventListener("pageshow", () => { for (const field of all("form :disabled:not(button)")) field.disabled = false; chosen(); });
+  // A drawing that is larger than its window opens at what runs or failed.
+  for (const canvas of all(".canvas")) {
+    const seen = $(".node.s-running", canvas) || $(".node.s-failed", canvas) || $(".node.focus", canvas);
+    if (!seen) continue;
+    const [own, box] = [canvas, seen].map((one) => one.getBoundingClientRect());
+    canvas.scrollLeft += box.left + box.width / 2 - own.left - own.width / 2;
+    canvas.scrollTop += box.top + box.height / 2 - own.top - own.height / 2;
+  }
   const output = $("#output");
   if (output) output.scrollTop = output.scrollHeight;
   chosen();

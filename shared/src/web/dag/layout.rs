@@ -29,7 +29,7 @@ pub(super) struct Layout {
 
 /// Layer of each of `count` nodes: one more than the highest of those before it. Edges of a cycle,
 /// which no workflow has, are left out.
-pub(super) fn layers(count: usize, edges: &[Arrow]) -> Vec<usize> {
+pub(in super::super) fn layers(count: usize, edges: &[Arrow]) -> Vec<usize> {
     let mut layer = vec![0; count];
     let mut open = vec![0; count];
     let mut after = vec![Vec::new(); count];

@@ -6,6 +6,7 @@ mod layout;
 
 pub(super) use draw::picture;
 pub(super) use group::grouped;
+pub(super) use layout::layers;
 
 use crate::state::State;
 use crate::workflow::Condition;

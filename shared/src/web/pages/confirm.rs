@@ -52,33 +52,34 @@ pub(in super::super) fn confirm<Q: Queue>(
         },
     };
     let fields = fields(action, &selection);
-    let verb = action.verb();
+    let order = action.order(&count.words());
     let content = html! {
         section.question {
-            h1 { (verb) " " (count.words()) "?" }
-            @if !of.is_empty() { p { "They are " (of) "." } }
             @if count.count == 0 {
-                p { "None of them can be " (action.done()) "." }
+                h1 { "Nothing to change" }
+                p { "No task that matches can be " (action.done()) "." }
+                a.button href={ (request.root) "tasks" } { "Back to the tasks" }
             } @else {
-                (names(&named, count.count))
-                @if let Action::Prioritize(priority) = action {
-                    p { "Their priority becomes " strong { (priority) } "." }
+                h1 { (order) "?" }
+                @if !of.is_empty() { p { "All " (of) ":" } }
+                (names(&named, count))
+                p.dim {
+                    "A task whose state no longer allows it by then is left as it is."
                 }
-                p.dim { "Tasks whose state does not allow it are left as they are." }
                 form method="post" action={ (request.root) "tasks/change" } {
                     (form_token(dashboard, request))
                     (fields)
                     button class=(if action == Action::Cancel { "danger" } else { "primary" }) {
-                        (verb) " " (count.words())
+                        (order)
                     }
                     " "
-                    a.button.plain href={ (request.root) "tasks" } { "Back" }
+                    a.button.plain href={ (request.root) "tasks" } { "Back to the tasks" }
                 }
             }
         }
     };
     let page = Page {
-        title: verb,
+        title: action.verb(),
         nav: "tasks",
         is_live: false,
     };
@@ -130,14 +131,15 @@ fn counted<Q: Queue>(
     }
 }
 
-fn names(named: &[Task], count: usize) -> Markup {
+fn names(named: &[Task], all: Count) -> Markup {
+    let more = all.count.saturating_sub(named.len()) as u64;
     html! {
         ul.named {
             @for task in named {
                 li { span.number.dim { (task.id) } " " (cell(&task.name)) " " (chip(task)) }
             }
-            @if count > named.len() {
-                li.dim { "and " (number((count - named.len()) as u64)) " more" }
+            @if more > 0 {
+                li.dim { "and " @if all.is_capped { "over " } (number(more)) " more" }
             }
         }
     }
@@ -174,36 +176,42 @@ pub(in super::super) fn done<Q: Queue>(
                 @else { (tasks(done.changed)) " " (were(done.changed)) " " (done.action.done()) }
             }
             @if done.asked > 0 {
-                p { (tasks(done.asked)) " " (were(done.asked)) " running and asked to stop." }
+                p {
+                    (tasks(done.asked)) " " (were(done.asked))
+                        " running: the workers were asked to stop them."
+                }
             }
             @if done.already > 0 {
-                p { (tasks(done.already)) " " (were(done.already)) " that already." }
+                p { (tasks(done.already)) " " (were(done.already)) " " (done.action.done_before()) "." }
             }
             @if done.refused > 0 {
                 p {
                     (tasks(done.refused)) " " (were(done.refused))
-                        " left alone: the state does not allow it."
+                        " left alone: a task in that state cannot be " (done.action.done()) "."
                 }
             }
             @if done.missing > 0 {
-                p { (tasks(done.missing)) " " (were(done.missing)) " not found." }
+                p {
+                    (tasks(done.missing)) @if done.missing == 1 { " does" } @else { " do" }
+                        " not exist any more."
+                }
             }
             @if let Some(error) = &done.failed {
-                p.problem { "Then it stopped: " (sentence(error)) }
+                p.problem { "The rest was not changed. " (sentence(error)) }
             }
             @if let Some((filter, before)) = &done.left {
                 form method="post" action={ (request.root) "tasks/change" } {
                     (form_token(dashboard, request))
                     (fields(done.action, &Selection::Filter(filter.clone(), Some(*before))))
-                    p { "There are more." }
-                    button.primary { "Go on" }
+                    p { "That took a while, and more tasks match." }
+                    button.primary { "Go on with the rest" }
                 }
             }
             p {
                 @if let Some(id) = request.form.get("back").and(request.form.get("id")) {
                     a.button href={ (request.root) "tasks/" (id) } { "Back to task " (id) } " "
                 }
-                a.button href={ (request.root) "tasks" } { "To the tasks" }
+                a.button href={ (request.root) "tasks" } { "Back to the tasks" }
             }
         }
     };

@@ -37,6 +37,8 @@ impl Page<'_> {
             links.push(("schedules", "Schedules"));
         }
         links.push(("workers", "Workers"));
+        links.push(("events", "Events"));
+        links.push(("health", "Health"));
         if dashboard.writes() && options.allow_enqueue {
             links.push(("enqueue", "Enqueue"));
         }
@@ -138,6 +140,21 @@ pub(super) fn columns(names: &[&str]) -> Markup {
                 Some(name) => th scope="col" class="number" { (name) },
                 None => th scope="col" { (name) },
             }
+        }
+    }
+}
+
+/// A bar of the used part of something, beside the numbers.
+pub(super) fn meter(used: u64, all: u64) -> Markup {
+    let share = used
+        .saturating_mul(100)
+        .checked_div(all)
+        .unwrap_or(0)
+        .min(100);
+    html! {
+        svg.meter viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
+            rect.whole width="100" height="6" rx="3" {}
+            rect width=(share) height="6" rx="3" {}
         }
     }
 }

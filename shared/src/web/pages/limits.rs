@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use maud::html;
+use maud::{Markup, html};
 
 use super::super::dashboard::Dashboard;
 use super::super::reply::{Problem, Reply};
-use super::super::request::Request;
+use super::super::request::{Request, query_of};
+use super::super::sources::LimitRow;
 use super::super::words::{cell, number};
-use super::layout::{Page, columns, table};
+use super::layout::{Page, columns, meter, table};
 use crate::queue::Queue;
 
 /// The page of the limits.
@@ -26,24 +27,14 @@ pub(in super::super) fn limits<Q: Queue>(
                 " sets one."
             }
         }
-        (table("limit-rows", "Limits", &columns(&["Name", "Of", "#At once", "#Starts"]),
-            &html! {
-                @for limit in &limits {
-                    tr {
-                        td.main { (cell(&limit.name)) }
-                        td { @if limit.is_queue { "a queue" } @else { "a key" } }
-                        td.number {
-                            @if let Some(bound) = limit.concurrency { (number(bound.into())) }
-                                @else {
-                                span.dim { "–" }
-                            }
-                        }
-                        td.number {
-                            @if let Some(rate) = &limit.rate { (rate) } @else { span.dim { "–" } }
-                        }
-                    }
-                }
-            }))
+        (table("limit-rows", "Limits",
+            &columns(&["Name", "Of", "#Running", "#Waiting", "#Starts"]),
+            &html! { @for limit in &limits { (row(limit, &request.root)) } }))
+        @if limits.iter().any(|limit| !limit.is_queue) {
+            p.none {
+                "A key limits the tasks that were enqueued with it, in whatever queue they are."
+            }
+        }
     };
     let page = Page {
         title: "Limits",
@@ -51,4 +42,33 @@ pub(in super::super) fn limits<Q: Queue>(
         is_live: true,
     };
     Ok(Reply::page(page.around(dashboard, request, &content)))
+}
+
+fn row(limit: &LimitRow, root: &str) -> Markup {
+    let dash = html! { span.dim { "–" } };
+    html! {
+        tr id={ (if limit.is_queue { "lq-" } else { "lk-" }) (limit.name) } {
+            td.main {
+                @if limit.is_queue {
+                    a href={ (root) "tasks" (query_of([("queue", limit.name.clone())])) } {
+                        (cell(&limit.name))
+                    }
+                } @else { (cell(&limit.name)) }
+            }
+            td { @if limit.is_queue { "queue" } @else { "key" } }
+            td.number data-label="running" {
+                (number(limit.running)) " of "
+                @match limit.concurrency {
+                    Some(bound) => { (number(bound.into())) (meter(limit.running, bound.into())) }
+                    None => "any number",
+                }
+            }
+            td.number data-label="waiting" {
+                @if limit.waiting == 0 { (dash) } @else {
+                    @if limit.is_capped { "over " } (number(limit.waiting))
+                }
+            }
+            td.number data-label="starts" { @if let Some(rate) = &limit.rate { (rate) } @else { (dash) } }
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub(in super::super) fn login<Q: Queue>(
         return Err(Problem::LoggedOut);
     };
     if !dashboard.keys.admits(token) {
-        let clause = "that is not the token; serve prints it when it starts";
+        let clause = "that is not the token; it stands at the end of the link that `serve` printed at its start";
         return Ok(Reply::page(form(
             dashboard,
             request,

@@ -1,5 +1,6 @@
 //! The queues, and their pause.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use maud::{Markup, html};
@@ -9,8 +10,9 @@ use super::super::reply::{Problem, Reply};
 use super::super::request::{Request, query_of};
 use super::super::words::{ago, cell, line, number};
 use super::layout::{Page, columns, form_token, table};
-use crate::queue::{Queue, QueueInfo, WorkerInfo};
-use crate::text::duration;
+use crate::clock::Timestamp;
+use crate::queue::{Occupancy, Queue, QueueInfo, WorkerInfo};
+use crate::text::{duration, moment};
 
 /// Most queues of a page.
 const MOST: usize = 1000;
@@ -24,18 +26,28 @@ pub(in super::super) fn queues<Q: Queue>(
     let summary = dashboard.summary()?;
     let living = dashboard.queue.live_workers()?;
     let shown = &summary.queues[..summary.queues.len().min(MOST)];
-    let mut names = vec!["Queue", "#Queued", "#Workers", "State"];
-    if shown.iter().any(|queue| queue.ageing.is_some()) {
+    let numbers = Numbers::read(&dashboard.queue, &living)?;
+    let mut names = vec![
+        "Queue",
+        "#Queued",
+        "#Oldest",
+        "#Running",
+        "#Scheduled",
+        "#Workers",
+        "State",
+    ];
+    let has_ageing = shown.iter().any(|queue| queue.ageing.is_some());
+    if has_ageing {
         names.insert(1, "Ageing");
     }
-    let has_ageing = names.len() > 4;
     if dashboard.writes() {
         names.push("");
     }
     let row = |queue: &QueueInfo| {
-        let serves = |worker: &&WorkerInfo| worker.serves.covers(&queue.name, &queue.handler);
-        let workers = living.iter().filter(serves).count();
+        let workers = numbers.workers(queue);
         let tasks = query_of([("queue", queue.name.clone())]);
+        let occupancy = numbers.occupancy(queue);
+        let dash = html! { span.dim { "–" } };
         html! {
             tr id={ "q-" (queue.name) "-" (queue.handler) } {
                 td.main {
@@ -50,8 +62,26 @@ pub(in super::super) fn queues<Q: Queue>(
                             duration::show(ageing.step())))
                     }
                 }
-                td.number { (number(queue.queued)) }
-                td.number { (number(workers as u64)) }
+                td.number data-label="queued" { (number(queue.queued)) }
+                td.number data-label="oldest" {
+                    @match numbers.oldest(queue) {
+                        Some(since) => time datetime=(moment::iso(since)) {
+                            (moment::rough(moment::away(since, now)))
+                        },
+                        None => (dash),
+                    }
+                }
+                td.number data-label="running" { (number(occupancy.map_or(0, |one| one.running))) }
+                td.number data-label="scheduled" {
+                    @match occupancy {
+                        Some(one) => { @match one.scheduled {
+                            Some(count) => (number(count)),
+                            None => "many",
+                        } }
+                        None => "0",
+                    }
+                }
+                td.number data-label="workers" { (number(workers as u64)) }
                 td {
                     @match queue.paused_at {
                         Some(at) => {
@@ -59,7 +89,7 @@ pub(in super::super) fn queues<Q: Queue>(
                             " " span.dim { (ago(at, now)) }
                         }
                         None if workers == 0 && queue.queued > 0 => span.chip.s-failed {
-                            "nobody serves it"
+                            "no worker"
                         },
                         None => span.chip.s-succeeded { "open" },
                     }
@@ -85,6 +115,47 @@ pub(in super::super) fn queues<Q: Queue>(
         is_live: true,
     };
     Ok(Reply::page(page.around(dashboard, request, &content)))
+}
+
+/// Numbers of the queues that are not among their counts.
+struct Numbers<'a> {
+    living: &'a [WorkerInfo],
+    backlogs: HashMap<(String, String), Timestamp>,
+    occupancies: HashMap<(String, String), Occupancy>,
+}
+
+impl<'a> Numbers<'a> {
+    fn read<Q: Queue>(queue: &Q, living: &'a [WorkerInfo]) -> crate::Result<Self> {
+        let backlogs = queue.backlog()?.into_iter();
+        let occupancies = queue.occupancy()?.into_iter();
+        Ok(Self {
+            living,
+            backlogs: backlogs
+                .map(|one| ((one.queue, one.handler), one.since))
+                .collect(),
+            occupancies: occupancies
+                .map(|one| ((one.queue.clone(), one.handler.clone()), one))
+                .collect(),
+        })
+    }
+
+    fn workers(&self, queue: &QueueInfo) -> usize {
+        let serves = |worker: &&WorkerInfo| worker.serves.covers(&queue.name, &queue.handler);
+        self.living.iter().filter(serves).count()
+    }
+
+    /// Time since which the oldest queued task waits.
+    fn oldest(&self, queue: &QueueInfo) -> Option<Timestamp> {
+        self.backlogs.get(&key(queue)).copied()
+    }
+
+    fn occupancy(&self, queue: &QueueInfo) -> Option<&Occupancy> {
+        self.occupancies.get(&key(queue))
+    }
+}
+
+fn key(queue: &QueueInfo) -> (String, String) {
+    (queue.name.clone(), queue.handler.clone())
 }
 
 /// The button that pauses or resumes a queue.

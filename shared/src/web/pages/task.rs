@@ -8,17 +8,18 @@ use maud::{Markup, html};
 
 use super::super::action::Action;
 use super::super::dashboard::Dashboard;
-use super::super::output;
 use super::super::reply::{Problem, Reply};
 use super::super::request::Request;
-use super::super::words::{self, ago, cell, chip, line, number, state_chip, waits};
+use super::super::words::{self, ago, cell, chip, line, number, sentence, state_chip, waits};
+use super::super::{download, output};
+use super::events;
 use super::layout::{Page, columns, form_token, table};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::queue::{Fact, FactValue, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
-use crate::text::{duration, ending, escape, moment};
+use crate::text::{duration, ending, escape, moment, waiting};
 use crate::workflow::{Condition, Edge};
 
 /// Most neighbours of each side in a page.
@@ -43,13 +44,14 @@ pub(in super::super) fn output<Q: Queue>(
         .query
         .get("attempt")
         .and_then(|text| text.parse().ok());
-    let bytes = output::whole(&dashboard.queue, &task, attempt)?;
+    let kept = output::kept(&dashboard.queue, &task, attempt)?;
     let missing = || Problem::NotFound("there is no such output any more".to_owned());
     let name = match attempt {
         Some(attempt) => format!("task-{}-attempt-{attempt}.txt", task.id),
         None => format!("task-{}.txt", task.id),
     };
-    Ok(Reply::download(&name, bytes.ok_or_else(missing)?))
+    let body = download::body(kept.ok_or_else(missing)?)?;
+    Ok(Reply::download(&name, body))
 }
 
 /// The output of a task from some position on, for the script.
@@ -112,6 +114,7 @@ pub(in super::super) fn task<Q: Queue>(
                     edge.dependent)?)
             }
         }
+        (events::history(dashboard, task.id, now)?)
         (details(&task, &facts, root))
     };
     let name = line(&task.name);
@@ -186,18 +189,18 @@ fn why<Q: Queue>(
     Ok(html! {
         div #why data-live {
             @if let Some(reason) = &task.set_aside {
-                p.why { "No worker of this version takes it: " (line(reason)) }
+                p.why { (sentence(&waiting::set_aside(reason))) }
             } @else if task.state.is_waiting() || !reasons.is_empty() {
                 ul.why aria-label="Why" {
-                    @for reason in &reasons { li { (waits(reason, &request.root, now)) } }
-                    @if reasons.is_empty() {
-                        li { "It is next; a worker takes it as soon as one has a free slot." }
+                    @for reason in &reasons { li { (waits(reason, task, &request.root, now)) } }
+                    @if reasons.iter().all(|one| waiting::is_past(one, now)) {
+                        li { (sentence(waiting::NEXT)) }
                     }
                 }
             }
             @if let Some(asked) =
                 task.cancel_requested_at.filter(|_| task.state == State::Running) {
-                p.why { "It was asked to stop " (ago(asked, now)) "." }
+                p.why { (sentence(&waiting::asked_to_stop(asked, now))) }
             }
         }
     })
@@ -265,7 +268,11 @@ fn shown_output<Q: Queue>(
                 @for piece in &part.pieces { span class=(piece.of) { (piece.text) } }
             }
             p.none #no-output hidden[!is_empty] {
-                @if task.state.is_terminal() { "It wrote nothing." } @else { "Nothing yet." }
+                @match (task.state.is_terminal(), task.started_at) {
+                    (true, Some(_)) => "It wrote nothing.",
+                    (true, None) => "It never ran.",
+                    (false, _) => "Nothing yet.",
+                }
             }
         }
     })

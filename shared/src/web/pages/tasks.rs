@@ -74,8 +74,13 @@ fn rows<Q: Queue>(
     html! {
         @if found.tasks.is_empty() {
             p.none #no-rows {
-                @if found.is_cut { "Nothing found so far; the search can go on below." }
-                @else { "No task matches." }
+                @match found.next.filter(|_| found.is_cut) {
+                    Some(next) => {
+                        "No match among the tasks from #" (number(next.0.unsigned_abs()))
+                            " on. The button searches older ones."
+                    }
+                    None => "No task matches.",
+                }
             }
         }
         (table("task-rows", "Tasks, the newest first", &columns(names), &html! {
@@ -196,29 +201,50 @@ fn pager(filter: &Filter, found: &Found, before: Option<TaskId>) -> Markup {
             }
             @if let Some(next) = found.next {
                 a.button rel="next" href=(older(next)) {
-                    @if found.is_cut { "Search below " (number(next.0.unsigned_abs())) } @else {
-                        "Older"
-                    }
+                    @if found.is_cut { "Search older tasks" } @else { "Older" }
                 }
             }
         }
     }
 }
 
-/// A filter in words.
+/// The tasks of a filter in words: `failed or held tasks in queue mail`.
 pub(super) fn words_of(filter: &Filter) -> String {
-    let mut words = Vec::new();
-    if filter.held {
-        words.push("held".to_owned());
-    } else if !filter.states.is_empty() {
-        let states = filter.states.iter().map(ToString::to_string);
-        words.push(states.collect::<Vec<_>>().join(" or "));
-    }
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+    let mut words = match states.split_last() {
+        _ if filter.held => "held ".to_owned(),
+        None => String::new(),
+        Some((only, [])) => format!("{only} "),
+        Some((last, others)) => format!("{} or {last} ", others.join(", ")),
+    };
+    words.push_str("tasks");
     if let Some(queue) = &filter.queue {
-        words.push(format!("in queue {}", line(queue)));
+        words.push_str(" in queue ");
+        words.push_str(&line(queue));
     }
     if let Some(name) = &filter.name {
-        words.push(format!("with “{}” in their name", line(name)));
+        words.push_str(&format!(" with “{}” in their name", line(name)));
     }
-    words.join(", ")
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Filter, words_of};
+    use crate::state::State;
+
+    #[test]
+    fn a_filter_reads_as_a_phrase() {
+        let mut filter = Filter::default();
+        assert_eq!(words_of(&filter), "tasks");
+        filter.states = vec![State::Failed];
+        filter.name = Some("a\u{202e}b".to_owned());
+        let expected = "failed tasks with “a\\u{202e}b” in their name";
+        assert_eq!(words_of(&filter), expected);
+        filter.states = vec![State::Queued, State::Running, State::Failed];
+        filter.queue = Some("mail".to_owned());
+        filter.name = None;
+        let expected = "queued, running or failed tasks in queue mail";
+        assert_eq!(words_of(&filter), expected);
+    }
 }

@@ -8,7 +8,7 @@ use super::super::dashboard::Dashboard;
 use super::super::reply::{Problem, Reply};
 use super::super::request::Request;
 use super::super::words::{ago, cell, number};
-use super::layout::{Page, columns, table};
+use super::layout::{Page, columns, meter, table};
 use crate::clock::Timestamp;
 use crate::queue::Queue;
 
@@ -42,7 +42,6 @@ pub(super) fn list<Q: Queue>(dashboard: &Dashboard<Q>, now: Timestamp) -> crate:
         rows.push((worker, is_alive, running));
     }
     let row = |(worker, is_alive, running): &(crate::queue::WorkerInfo, bool, usize)| {
-        let share = 100 * running / usize::try_from(worker.slots.max(1)).unwrap_or(1);
         html! {
             tr id={ "k" (worker.id) } {
                 td.main {
@@ -52,10 +51,7 @@ pub(super) fn list<Q: Queue>(dashboard: &Dashboard<Q>, now: Timestamp) -> crate:
                 td.number { (worker.pid) }
                 td.number {
                     (number(*running as u64)) " of " (number(worker.slots.into()))
-                    svg.meter viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
-                        rect.whole width="100" height="6" rx="3" {}
-                        rect width=(share.min(100)) height="6" rx="3" {}
-                    }
+                    (meter(*running as u64, worker.slots.into()))
                 }
                 td { (cell(&worker.serves.queues.to_string())) }
                 td.number { (ago(worker.started_at, now)) }

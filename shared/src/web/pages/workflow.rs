@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::super::dag::{Arrow, Graph, Node, grouped, picture};
+use super::super::dag::{Arrow, Graph, Node, grouped, layers, picture};
 use super::super::dashboard::Dashboard;
 use super::super::reply::{Problem, Reply};
 use super::super::request::Request;
@@ -86,17 +86,21 @@ fn legend(graph: &Graph) -> Markup {
     }
 }
 
-/// The tasks as a table, for those who do not see the drawing.
+/// The tasks as a table, for those who do not see the drawing: each after all that it depends on.
 fn listed(graph: &Graph, root: &str) -> Markup {
-    let shown = graph.nodes.iter().take(MOST_BOXES);
+    let layers = layers(graph.nodes.len(), &graph.edges);
+    let mut shown: Vec<(usize, &Node)> = layers.into_iter().zip(&graph.nodes).collect();
+    shown.sort_by_key(|(layer, node)| (*layer, node.id));
+    shown.truncate(MOST_BOXES);
     html! {
         details {
             summary { "As a table" }
-            (table("step-rows", "Tasks of the workflow", &columns(&["#Id", "Task", "State"]),
-                &html! {
-                @for node in shown {
+            (table("step-rows", "Tasks of the workflow, each after those it depends on",
+                &columns(&["#Step", "#Id", "Task", "State"]), &html! {
+                @for (layer, node) in shown {
                     @let id = node.id.unwrap_or_default();
                     tr id={ "s" (id) } {
+                        td.number { (layer + 1) }
                         td.number.dim { (id) }
                         td.main { a href={ (root) "tasks/" (id) } { (cell(&node.name)) } }
                         td { @if let Some(state) = node.state() { (state_chip(state)) } }

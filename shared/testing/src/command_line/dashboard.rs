@@ -12,13 +12,17 @@ use super::program::{Sandbox, until};
 const HOSTILE: &str = "<script>alert('x')</script>\u{202e}\"&'";
 
 /// Pages of a file with a task.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 12] = [
     "/",
     "/tasks",
     "/tasks/1",
     "/tasks/1/workflow",
     "/queues",
     "/workers",
+    "/events",
+    "/events?task=1",
+    "/events?kind=task&queue=default",
+    "/health",
     "/tasks/confirm?action=cancel&all=1",
     "/enqueue",
 ];
@@ -154,7 +158,12 @@ pub fn a_queue_is_paused_and_resumed_by_a_form() {
     let paused = dashboard.post("/queues/pause", "/queues", "queue=mail&action=pause");
     assert_eq!(paused.status, 303);
     assert!(dashboard.get("/queues").body.contains(">paused<"));
-    assert!(dashboard.get("/tasks/1").body.contains("queue was paused"));
+    assert!(
+        dashboard
+            .get("/tasks/1")
+            .body
+            .contains("Queue mail was paused")
+    );
     dashboard.post("/queues/pause", "/queues", "queue=mail&action=resume");
     assert!(!dashboard.get("/queues").body.contains(">paused<"));
     let unknown = dashboard.post("/queues/pause", "/queues", "queue=x&action=pause");

@@ -52,6 +52,19 @@ pub fn nobody_sees_anything_without_the_token() {
     assert_eq!(token.mode() & 0o777, 0o600);
 }
 
+/// Every action that a form can name.
+const ACTIONS: [&str; 9] = [
+    "cancel",
+    "retry",
+    "retry-downstream",
+    "hold",
+    "release",
+    "prioritize&priority=9",
+    "pause",
+    "resume",
+    "run",
+];
+
 /// Sends every action from pages that are not the dashboard's, and with forms that are not.
 pub fn no_action_is_taken_from_a_foreign_origin(sandbox: &Sandbox, paths: &[&str]) {
     sandbox.ok(&["add-task", "one", "true"]);
@@ -60,8 +73,9 @@ pub fn no_action_is_taken_from_a_foreign_origin(sandbox: &Sandbox, paths: &[&str
     let form = dashboard.get("/tasks/1").form();
     let before = sandbox.json(&["list"]);
     let host = dashboard.host.clone();
-    for path in paths {
-        let fields = "id=1&action=cancel&queue=default&command=true";
+    let each = |path| ACTIONS.map(|action| (path, action));
+    for (path, action) in paths.iter().flat_map(each) {
+        let fields = format!("id=1&action={action}&queue=default&command=true&name=nightly");
         let valid = format!("form={form}&{fields}");
         let origin = format!("origin: http://{host}");
         for lines in [

@@ -43,6 +43,17 @@ impl Answer {
     }
 }
 
+/// The text of a body that came in chunks.
+fn joined(body: &str) -> String {
+    let (mut text, mut rest) = (String::new(), body);
+    while let Some((length, behind)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        text += &behind[..length];
+        rest = behind[length..].trim_start_matches("\r\n");
+    }
+    text
+}
+
 impl Dashboard {
     /// Starts the dashboard at a free port, and logs in.
     pub fn start(sandbox: &Sandbox, options: &[&str]) -> Self {
@@ -78,11 +89,15 @@ impl Dashboard {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        Answer {
+        let mut answer = Answer {
             status: status.unwrap_or_default(),
             head: head.to_owned(),
             body: body.to_owned(),
+        };
+        if answer.header("transfer-encoding") == "chunked" {
+            answer.body = joined(&answer.body);
         }
+        answer
     }
 
     /// A connection.

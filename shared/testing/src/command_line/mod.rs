@@ -12,6 +12,7 @@ pub mod completions;
 pub mod config;
 pub mod dashboard;
 pub mod dashboard_guards;
+pub mod dashboard_load;
 pub mod environment;
 pub mod full_disk;
 pub mod health;
@@ -109,6 +110,10 @@ macro_rules! command_line_tests {
                 every_answer_has_the_headers_that_keep_pages_apart
                 requests_without_bounds_are_refused_and_the_next_one_is_answered
                 a_socket_serves_its_owner_alone
+            }
+            dashboard_load {
+                downloads_that_nobody_takes_need_little_memory
+                pages_are_shown_while_writes_wait_for_the_file
             }
             environment {
                 commands_and_hooks_have_the_environment_of_a_plain_shell

@@ -1,0 +1,141 @@
+//! The pages of the dashboard that only this program fills: schedules, limits, events.
+
+use queue_testing::command_line::http::Dashboard;
+use queue_testing::command_line::program::until;
+
+use super::sandbox;
+
+#[test]
+fn a_schedule_is_run_paused_and_resumed_by_a_form() {
+    let sandbox = sandbox();
+    let words = ["schedule", "add", "nightly <b>", "0 3 * * *", "echo it ran"];
+    sandbox.ok(&words);
+    let dashboard = Dashboard::start(&sandbox, &[]);
+    let page = dashboard.get("/schedules").body;
+    let link = "./schedules/history?name=nightly+%3Cb%3E";
+    assert!(page.contains(link) && page.contains("0 3 * * *"), "{page}");
+    let name = "name=nightly+%3Cb%3E";
+    let change = |fields: &str| {
+        let fields = format!("{name}&{fields}");
+        dashboard.post("/schedules/change", "/schedules", &fields)
+    };
+    assert_eq!(change("action=run").header("location"), "../tasks/1");
+    assert_eq!(sandbox.json(&["show", "1"])["schedule"], "nightly <b>");
+    let paused = change("action=pause&back=history");
+    assert_eq!(
+        paused.header("location"),
+        format!("../schedules/history?{name}")
+    );
+    let history = dashboard.get(&format!("/schedules/history?{name}")).body;
+    for text in [
+        ">paused<",
+        "It does not fire.",
+        "it ran",
+        "href=\"../tasks/1\"",
+        ">Resume<",
+    ] {
+        assert!(history.contains(text), "{text} in {history}");
+    }
+    assert!(!history.contains("<b>"), "{history}");
+    assert_eq!(change("action=resume").header("location"), "../schedules");
+    let history = dashboard.get(&format!("/schedules/history?{name}")).body;
+    assert_eq!(history.matches("T03:00:00.000Z").count(), 2 * 5);
+    assert_eq!(change("action=explode").status, 400);
+    let unknown = dashboard.post("/schedules/change", "/schedules", "name=x&action=run");
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+    assert_eq!(dashboard.get("/schedules/history?name=x").status, 404);
+    assert_eq!(dashboard.get("/schedules/history").status, 404);
+}
+
+#[test]
+fn limits_show_the_tasks_that_run_and_wait_under_them() {
+    let sandbox = sandbox();
+    sandbox.ok(&["limit", "--key", "disk", "--concurrency", "1"]);
+    sandbox.ok(&[
+        "limit",
+        "--queue",
+        "mail",
+        "--concurrency",
+        "5",
+        "--rate",
+        "9/1m",
+    ]);
+    let waits = "while ! test -e go; do sleep 0.02; done";
+    for name in ["one", "two", "three"] {
+        sandbox.ok(&["add-task", name, waits, "--limit-key", "disk"]);
+    }
+    sandbox.ok(&["add-task", "letter", "true", "--queue", "mail"]);
+    let dashboard = Dashboard::start(&sandbox, &[]);
+    let _worker = sandbox.start(&["worker", "4"]);
+    let row = |of: &str| {
+        let page = dashboard.get("/limits").body;
+        let (_, row) = page.split_once(&format!("<tr id=\"{of}\"")).unwrap();
+        row.split("</tr>").next().unwrap().to_owned()
+    };
+    until("one runs and two wait", || {
+        let row = row("lk-disk");
+        row.contains("1 of 1") && row.contains(">2<")
+    });
+    let mail = row("lq-mail");
+    assert!(mail.contains("0 of 5") && mail.contains(">1<"), "{mail}");
+    assert!(mail.contains("9/1m") && mail.contains("tasks?queue=mail"));
+    let queues = dashboard.get("/queues").body;
+    assert!(queues.contains("no worker"), "{queues}");
+    sandbox.write("go", "");
+}
+
+#[test]
+fn events_are_shown_the_newest_first_and_filtered() {
+    let sandbox = sandbox();
+    let dashboard_of = |options: &[&str]| Dashboard::start(&sandbox, options);
+    let lines = "{\"command\":\"exit 3\",\"queue\":\"mail\",\"max_attempts\":1}\n";
+    sandbox.enqueue(&lines.repeat(120));
+    sandbox.ok(&["pause", "mail"]);
+    sandbox.ok(&["resume", "mail"]);
+    assert_eq!(
+        sandbox
+            .run(&["worker", "--drain", "--queue", "mail"])
+            .code(),
+        1
+    );
+    let dashboard = dashboard_of(&["--read-only"]);
+    let rows = |path: &str| {
+        let page = dashboard.get(path);
+        assert_eq!(page.status, 200, "{page:?}");
+        let rows: Vec<String> = page
+            .body
+            .split("<tr id=\"")
+            .skip(1)
+            .map(str::to_owned)
+            .collect();
+        let older = page.body.split("rel=\"next\" href=\"").nth(1);
+        let older = older.map(|link| link.split('"').next().unwrap().replace("&amp;", "&"));
+        (rows, older)
+    };
+    let (mut path, mut all) = ("/events".to_owned(), Vec::new());
+    loop {
+        let (rows, older) = rows(&path);
+        assert!(rows.len() <= 50);
+        all.extend(rows);
+        let Some(older) = older else { break };
+        path = format!("/events{older}");
+    }
+    let count = |kind: &str| all.iter().filter(|row| row.contains(kind)).count();
+    assert_eq!(count(">task.enqueued<"), 120);
+    assert_eq!(count(">task.failed<"), 120);
+    assert_eq!(count(">queue.paused<"), 1);
+    assert!(all.last().unwrap().contains("log.began") || all.last().unwrap().contains("enqueued"));
+    let (paused, _) = rows("/events?kind=queue&queue=mail");
+    assert_eq!(paused.len(), 2, "{paused:?}");
+    assert!(paused[0].contains("queue.resumed") && paused[1].contains("queue.paused"));
+    let (task, _) = rows("/events?task=7");
+    assert!(
+        task.len() >= 3 && task.iter().all(|row| row.contains("tasks/7")),
+        "{task:?}"
+    );
+    assert_eq!(rows("/events?kind=task.failed&queue=other").0.len(), 0);
+    for wrong in ["before=x", "before=7.1.1", "task=x"] {
+        let answer = dashboard.get(&format!("/events?{wrong}"));
+        assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
+    }
+}
