@@ -1,5 +1,5 @@
 //! Properties that hold for any bytes, for every parser and decoder of the programs: arguments,
-//! standard input, files beside the database, datagrams, stored rows, recorded workflows.
+//! standard input, files beside the database, datagrams, stored rows, recorded workflows, requests.
 //!
 //! Each target is an ordinary function that panics if a property does not hold. `cargo test` calls the
 //! targets with a committed corpus and with short random inputs; the fuzzer in `targets/` looks for
@@ -12,6 +12,7 @@ mod replay;
 mod schedules;
 mod shown;
 mod stored;
+mod web;
 mod words;
 
 /// Result type expected by the source files of bench-harness.
@@ -42,6 +43,10 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("side-files", neighbours::side_files),
     ("records", neighbours::records),
     ("trace", replay::trace),
+    ("web-head", web::head),
+    ("web-form", web::form),
+    ("web-filter", web::filter),
+    ("cursor", web::cursor),
 ];
 
 /// Finds the check with that name.
