@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::findings::Findings;
 use super::{
-    bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, queues,
-    schedules, single, sleepers, threads, wakeup,
+    bulk, cli, commands, crash, dag, dashboard, depth, handlers, hundred, idle, memory, processes,
+    queues, schedules, single, sleepers, threads, wakeup,
 };
 use crate::Result;
 use crate::report::Figure;
@@ -168,5 +168,11 @@ pub(super) const GROUPS: &[Group] = &[
         "an idle worker, and one with 1,000 children",
         memory::measure::<Fast>,
         memory::measure::<Workflow>,
+    ),
+    both(
+        "dashboard",
+        "pages of a large file, the way of a commit to them, 1,000 streams",
+        dashboard::measure::<Fast>,
+        dashboard::measure::<Workflow>,
     ),
 ];
