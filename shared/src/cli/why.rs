@@ -211,9 +211,11 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
             }
             Waits::Unserved => explanation("no_worker", clause),
             Waits::Behind { .. } => explanation("behind", clause),
-            Waits::Dependency { task, state, .. }
-                if matches!(state, State::Failed | State::Cancelled) =>
-            {
+            Waits::Dependency {
+                task,
+                state: State::Failed | State::Cancelled,
+                ..
+            } => {
                 let retry = format!("retry {task} --downstream");
                 let retry = self.context.command(&retry);
                 explanation("dependency", advised(format!("{retry} queues both again")))

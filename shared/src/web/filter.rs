@@ -68,6 +68,20 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// Number of its tasks, if the counts by state tell it.
+    pub(super) fn count(&self, stats: &Stats) -> Option<u64> {
+        if self.queue.is_some() || self.name.is_some() {
+            return None;
+        }
+        let has = |state: &State| self.states.is_empty() || self.states.contains(state);
+        Some(if self.held {
+            u64::from(has(&State::Blocked)) * stats.held
+        } else {
+            let asked = State::ALL.iter().filter(|state| has(state));
+            asked.map(|state| stats.count(*state)).sum()
+        })
+    }
+
     /// The same filter with only those states; `None` if it leaves none of them.
     pub(super) fn within(mut self, states: &[State]) -> Option<Self> {
         if self.states.is_empty() {
@@ -196,7 +210,28 @@ impl Page {
 mod tests {
     use std::time::Duration;
 
-    use super::Window;
+    use super::{Filter, Window};
+    use crate::queue::Stats;
+    use crate::state::State;
+
+    #[test]
+    fn tasks_of_whole_states_are_counted_without_a_search() {
+        let stats = Stats {
+            by_state: [1, 20, 300, 0, 4_000, 50_000, 0, 0],
+            held: 7,
+            ..Stats::default()
+        };
+        let mut filter = Filter::default();
+        assert_eq!(filter.count(&stats), Some(54_321));
+        filter.states = vec![State::Queued, State::Failed];
+        assert_eq!(filter.count(&stats), Some(50_300));
+        filter.held = true;
+        assert_eq!(filter.count(&stats), Some(0));
+        filter.states.push(State::Blocked);
+        assert_eq!(filter.count(&stats), Some(7));
+        filter.name = Some("a".to_owned());
+        assert_eq!(filter.count(&stats), None);
+    }
 
     /// A statement looked at 20,000 ids however long their rows were: with long commands it took a
     /// second, for a page that may take 50 ms.

@@ -39,6 +39,6 @@ pub use listener::{Address, Listener};
 pub use routes::post_paths;
 pub use server::serve;
 pub use sources::{
-    AttemptRow, FiringRow, LimitRow, Read, ReadEvents, ReadOf, ScheduleHistory, ScheduleRow,
-    ScheduleSource, Sources,
+    AttemptRow, FiringRow, LimitRow, Read, ReadEvents, ReadOf, ReadSchedule, ScheduleHistory,
+    ScheduleRow, ScheduleSource, Sources,
 };

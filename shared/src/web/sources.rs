@@ -16,6 +16,9 @@ pub type ReadOf<Q, Row> = fn(&Q, TaskId) -> Result<Vec<Row>>;
 /// Function that reads so many events of a filter at or before a position, or the last ones.
 pub type ReadEvents<Q> = fn(&Q, &EventFilter, Option<Cursor>, usize) -> Result<OlderEvents>;
 
+/// Function that reads the schedule of a name with its history, if there is one.
+pub type ReadSchedule<Q> = fn(&Q, &str) -> Result<Option<ScheduleHistory>>;
+
 /// Functions that read and change schedules.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -23,7 +26,7 @@ pub struct ScheduleSource<Q> {
     /// All schedules, by name.
     pub all: Read<Q, ScheduleRow>,
     /// The schedule of that name with its history, if there is one.
-    pub one: fn(&Q, &str) -> Result<Option<ScheduleHistory>>,
+    pub one: ReadSchedule<Q>,
     /// Enqueues the task of a schedule now, and returns its id.
     pub run: fn(&Q, &str) -> Result<TaskId>,
     /// Stops (`true`) or resumes (`false`) a schedule.
@@ -33,10 +36,7 @@ pub struct ScheduleSource<Q> {
 impl<Q> ScheduleSource<Q> {
     /// Schedules that are read so, the second function by name. They are run and paused by the last ones.
     pub fn new(
-        (all, one): (
-            Read<Q, ScheduleRow>,
-            fn(&Q, &str) -> Result<Option<ScheduleHistory>>,
-        ),
+        (all, one): (Read<Q, ScheduleRow>, ReadSchedule<Q>),
         run: fn(&Q, &str) -> Result<TaskId>,
         pause: fn(&Q, &str, bool) -> Result<()>,
     ) -> Self {

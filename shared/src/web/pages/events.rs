@@ -116,12 +116,11 @@ pub(in super::super) fn events<Q: Queue>(
 
 /// A position that the file does not have any more.
 fn stale(error: Error) -> Problem {
-    match error {
-        Error::Invalid { .. } => Problem::Invalid(
-            "this link is of the file before it was restored; open the events anew".to_owned(),
-        ),
-        error => error.into(),
+    if matches!(error, Error::Invalid { .. }) {
+        let clause = "this link is of the file before it was restored; open the events anew";
+        return Problem::Invalid(clause.to_owned());
     }
+    error.into()
 }
 
 fn without_log(program: &str) -> Markup {
@@ -218,25 +217,22 @@ pub(super) fn history<Q: Queue>(
 
 /// Name of a row, the same at every read.
 fn row_id(event: &Event) -> String {
-    match event.seq {
-        Some(seq) => format!("e{seq}"),
-        None => {
-            let task = event.task.map_or(0, |task| task.0);
-            format!(
-                "e-{}-{task}-{}",
-                event.kind.name(),
-                event.token.unwrap_or(0)
-            )
-        }
+    if let Some(seq) = event.seq {
+        return format!("e{seq}");
     }
+    let task = event.task.map_or(0, |task| task.0);
+    let token = event.token.unwrap_or(0);
+    format!("e-{}-{task}-{token}", event.kind.name())
 }
 
 /// A kind, in the colour of the state that the task has after it.
 fn kind_chip(event: &Event) -> Markup {
-    let state = match event.kind {
-        EventKind::Enqueued => Some(State::Queued),
-        EventKind::Crashed => Some(State::Failed),
-        _ => event.state,
+    let state = if event.kind == EventKind::Enqueued {
+        Some(State::Queued)
+    } else if event.kind == EventKind::Crashed {
+        Some(State::Failed)
+    } else {
+        event.state
     };
     html! {
         @match state {

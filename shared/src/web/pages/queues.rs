@@ -22,7 +22,6 @@ pub(in super::super) fn queues<Q: Queue>(
     dashboard: &Arc<Dashboard<Q>>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let now = dashboard.now();
     let summary = dashboard.summary()?;
     let living = dashboard.queue.live_workers()?;
     let shown = &summary.queues[..summary.queues.len().min(MOST)];
@@ -43,61 +42,7 @@ pub(in super::super) fn queues<Q: Queue>(
     if dashboard.writes() {
         names.push("");
     }
-    let row = |queue: &QueueInfo| {
-        let workers = numbers.workers(queue);
-        let tasks = query_of([("queue", queue.name.clone())]);
-        let occupancy = numbers.occupancy(queue);
-        let dash = html! { span.dim { "–" } };
-        html! {
-            tr id={ "q-" (queue.name) "-" (queue.handler) } {
-                td.main {
-                    a href={ (request.root) "tasks" (tasks) } { (cell(&queue.name)) }
-                    @if !queue.handler.is_empty() {
-                        " " span.dim { "handler " (line(&queue.handler)) }
-                    }
-                }
-                @if has_ageing {
-                    td {
-                        (queue.ageing.map_or_else(String::new, |ageing|
-                            duration::show(ageing.step())))
-                    }
-                }
-                td.number data-label="queued" { (number(queue.queued)) }
-                td.number data-label="oldest" {
-                    @match numbers.oldest(queue) {
-                        Some(since) => time datetime=(moment::iso(since)) {
-                            (moment::rough(moment::away(since, now)))
-                        },
-                        None => (dash),
-                    }
-                }
-                td.number data-label="running" { (number(occupancy.map_or(0, |one| one.running))) }
-                td.number data-label="scheduled" {
-                    @match occupancy {
-                        Some(one) => { @match one.scheduled {
-                            Some(count) => (number(count)),
-                            None => "many",
-                        } }
-                        None => "0",
-                    }
-                }
-                td.number data-label="workers" { (number(workers as u64)) }
-                td {
-                    @match queue.paused_at {
-                        Some(at) => {
-                            span.chip.s-blocked { "paused" }
-                            " " span.dim { (ago(at, now)) }
-                        }
-                        None if workers == 0 && queue.queued > 0 => span.chip.s-failed {
-                            "no worker"
-                        },
-                        None => span.chip.s-succeeded { "open" },
-                    }
-                }
-                @if dashboard.writes() { td.acts { (switch(dashboard, request, queue)) } }
-            }
-        }
-    };
+    let row = |queue: &QueueInfo| row(dashboard, request, &numbers, (queue, has_ageing));
     let content = html! {
         h1 { "Queues" }
         (table("queue-rows", "Queues", &columns(&names),
@@ -115,6 +60,69 @@ pub(in super::super) fn queues<Q: Queue>(
         is_live: true,
     };
     Ok(Reply::page(page.around(dashboard, request, &content)))
+}
+
+/// The row of a queue, with a cell for its ageing if some queue has one.
+fn row<Q: Queue>(
+    dashboard: &Dashboard<Q>,
+    request: &Request,
+    numbers: &Numbers<'_>,
+    (queue, has_ageing): (&QueueInfo, bool),
+) -> Markup {
+    let now = dashboard.now();
+    let workers = numbers.workers(queue);
+    let tasks = query_of([("queue", queue.name.clone())]);
+    let occupancy = numbers.occupancy(queue);
+    let dash = html! { span.dim { "–" } };
+    html! {
+        tr id={ "q-" (queue.name) "-" (queue.handler) } {
+            td.main {
+                a href={ (request.root) "tasks" (tasks) } { (cell(&queue.name)) }
+                @if !queue.handler.is_empty() {
+                    " " span.dim { "handler " (line(&queue.handler)) }
+                }
+            }
+            @if has_ageing {
+                td {
+                    (queue.ageing.map_or_else(String::new, |ageing|
+                        duration::show(ageing.step())))
+                }
+            }
+            td.number data-label="queued" { (number(queue.queued)) }
+            td.number data-label="oldest" {
+                @match numbers.oldest(queue) {
+                    Some(since) => time datetime=(moment::iso(since)) {
+                        (moment::rough(moment::away(since, now)))
+                    },
+                    None => (dash),
+                }
+            }
+            td.number data-label="running" { (number(occupancy.map_or(0, |one| one.running))) }
+            td.number data-label="scheduled" {
+                @match occupancy {
+                    Some(one) => { @match one.scheduled {
+                        Some(count) => (number(count)),
+                        None => "many",
+                    } }
+                    None => "0",
+                }
+            }
+            td.number data-label="workers" { (number(workers as u64)) }
+            td {
+                @match queue.paused_at {
+                    Some(at) => {
+                        span.chip.s-blocked { "paused" }
+                        " " span.dim { (ago(at, now)) }
+                    }
+                    None if workers == 0 && queue.queued > 0 => span.chip.s-failed {
+                        "no worker"
+                    },
+                    None => span.chip.s-succeeded { "open" },
+                }
+            }
+            @if dashboard.writes() { td.acts { (switch(dashboard, request, queue)) } }
+        }
+    }
 }
 
 /// Numbers of the queues that are not among their counts.

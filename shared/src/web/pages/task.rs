@@ -303,7 +303,7 @@ fn attempts<Q: Queue>(
                         @let took =
                             u64::try_from(one.finished_at.since(one.started_at)).unwrap_or(0);
                         tr {
-                            td.number { (one.attempt) }
+                            td.number data-label="attempt" { (one.attempt) }
                             td { (state_chip(one.state)) }
                             td { (cell(&one.ending)) }
                             td.number { (ago(one.started_at, now)) }

@@ -223,7 +223,9 @@ pub(super) fn words_of(filter: &Filter) -> String {
         words.push_str(&line(queue));
     }
     if let Some(name) = &filter.name {
-        words.push_str(&format!(" with “{}” in their name", line(name)));
+        words.push_str(" with “");
+        words.push_str(&line(name));
+        words.push_str("” in their name");
     }
     words
 }

@@ -100,7 +100,7 @@ fn listed(graph: &Graph, root: &str) -> Markup {
                 @for (layer, node) in shown {
                     @let id = node.id.unwrap_or_default();
                     tr id={ "s" (id) } {
-                        td.number { (layer + 1) }
+                        td.number data-label="step" { (layer + 1) }
                         td.number.dim { (id) }
                         td.main { a href={ (root) "tasks/" (id) } { (cell(&node.name)) } }
                         td { @if let Some(state) = node.state() { (state_chip(state)) } }
