@@ -1,5 +1,5 @@
--- Events of a range of the log, the newest first: of the kinds in a JSON list and of a queue, unless those
--- are NULL. An event about a queue itself names it in its data.
+-- Events of a range of the log, the newest first: of the kinds in a JSON list and of a queue, unless
+-- those are NULL. An event about a queue itself names it in its data.
 SELECT e.seq, e.at, e.kind, e.task, q.name, e.token, e.attempt, e.worker, e.was, e.state, e.ready_at,
        e.since, e.exit_code, e.signal, e.reason, e.cpu_us, e.rss_kb, e.message, e.tail, e.data
 FROM queue_events AS e LEFT JOIN queue_queues AS q ON q.id = e.queue
