@@ -50,6 +50,7 @@ const LAYERS: [Layer; 10] = [
             "settings",
             "state",
             "task",
+            "usage",
             "work",
             "worker_info",
             "workflow",

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use queue_core::InTurn;
 use queue_core::claim::{ClaimRequest, WorkerId};
+use queue_core::{Outcome, Settlement};
 
+use crate::settle::Success;
 use crate::{Ageing, FastQueue, NewTask, Queue, ServedQueue, ServedQueues, claim, enqueue, settle};
 
 /// Checks that no lone operation uses a transaction, which has the same result at a third of the
@@ -35,8 +37,9 @@ fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
         )
     });
     let claim = claimed.unwrap().unwrap().claim;
+    let success = Success::of(&Settlement::new(claim, Outcome::Succeeded), now);
     let settled =
-        database.write_statement(move |connection| settle::settle_one(connection, claim, now.wall));
+        database.write_statement(move |connection| settle::settle_one(connection, success));
     assert!(settled.unwrap());
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use queue_core::ReadyTasks;
 use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::coordination::Wake;
@@ -11,6 +10,7 @@ use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
 use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
+use queue_core::{ReadyTasks, Usage};
 use rusqlite::{Connection, Transaction};
 
 use crate::claim;
@@ -45,10 +45,10 @@ pub(crate) fn settle(queue: &FastQueue, settlements: Vec<Settlement>) -> Result<
     let database = queue.database();
     let now = database.now();
     if let [settlement] = settlements.as_slice()
-        && let Some(claim) = lone_success(settlement)
+        && is_lone_success(settlement)
     {
-        let finished_at = settlement.finished_at(now);
-        let succeed = move |connection: &Connection| settle_one(connection, claim, finished_at);
+        let success = Success::of(settlement, now);
+        let succeed = move |connection: &Connection| settle_one(connection, success);
         if database.write_statement(succeed)? {
             database.coordination().tell_settled();
             return Ok(vec![Settled::Recorded(State::Succeeded)]);
@@ -148,12 +148,7 @@ fn settle_all(
     }
     for (index, settlement) in settlements.iter().enumerate() {
         if settlement.outcome == Outcome::Succeeded
-            && succeed(
-                connection,
-                SETTLE_SUCCESS,
-                settlement.claim,
-                settlement.finished_at(now),
-            )?
+            && succeed(connection, SETTLE_SUCCESS, Success::of(settlement, now))?
         {
             store_success(connection, settlement)?;
             done.settled.push(Settled::Recorded(State::Succeeded));
@@ -180,33 +175,49 @@ enum Decided {
     Lost,
 }
 
-/// Claim of a settlement that [`settle_one`] records: a success without output, and without an
+/// True for a settlement that [`settle_one`] records: a success without output, and without an
 /// earlier attempt that may have left some.
-fn lone_success(settlement: &Settlement) -> Option<Claim> {
-    let lone = settlement.outcome == Outcome::Succeeded
+fn is_lone_success(settlement: &Settlement) -> bool {
+    settlement.outcome == Outcome::Succeeded
         && settlement.output.is_none()
-        && !has_earlier_output(settlement.claim);
-    lone.then_some(settlement.claim)
+        && !has_earlier_output(settlement.claim)
+}
+
+/// The values of a success that a row takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Success {
+    claim: Claim,
+    finished_at: Timestamp,
+    usage: Usage,
+}
+
+impl Success {
+    pub(crate) fn of(settlement: &Settlement, now: Now) -> Self {
+        Self {
+            claim: settlement.claim,
+            finished_at: settlement.finished_at(now),
+            usage: settlement.usage,
+        }
+    }
 }
 
 /// Records the success of a claim that still holds, in one statement. False if that is not enough;
 /// nothing is written then.
-pub(crate) fn settle_one(
-    connection: &Connection,
-    claim: Claim,
-    finished_at: Timestamp,
-) -> Result<bool> {
-    succeed(connection, SETTLE_ONE, claim, finished_at)
+pub(crate) fn settle_one(connection: &Connection, success: Success) -> Result<bool> {
+    succeed(connection, SETTLE_ONE, success)
 }
 
-fn succeed(
-    connection: &Connection,
-    sql: &str,
-    claim: Claim,
-    finished_at: Timestamp,
-) -> Result<bool> {
+fn succeed(connection: &Connection, sql: &str, success: Success) -> Result<bool> {
     let mut update = connection.prepare_cached(sql)?;
-    let changed = update.execute((claim.task.0, claim.token, claim.worker.0, finished_at.0))?;
+    let (claim, (cpu_us, rss_kb)) = (success.claim, rows::usage_columns(success.usage));
+    let changed = update.execute((
+        claim.task.0,
+        claim.token,
+        claim.worker.0,
+        success.finished_at.0,
+        cpu_us,
+        rss_kb,
+    ))?;
     Ok(changed == 1)
 }
 
@@ -234,7 +245,7 @@ fn decided(
     };
     let verdict = decide(settlement.outcome.clone(), row, now.wall, random);
     let finished_at = settlement.finished_at(now);
-    record(connection, settlement.claim, &verdict, finished_at)?;
+    record(connection, settlement, &verdict, finished_at)?;
     let (claim, output) = (settlement.claim, settlement.output.as_ref());
     verbs::store_output(connection, claim, found.attempt, output)?;
     Ok(Decided::Now(verdict.state))
@@ -260,12 +271,13 @@ fn find(connection: &Connection, claim: Claim) -> Result<Option<Found>> {
 
 fn record(
     connection: &Connection,
-    claim: Claim,
+    settlement: &Settlement,
     verdict: &Verdict,
     finished_at: Timestamp,
 ) -> Result<()> {
+    let (cpu_us, rss_kb) = rows::usage_columns(settlement.usage);
     connection.prepare_cached(SETTLE)?.execute((
-        claim.task.0,
+        settlement.claim.task.0,
         verdict.state.code(),
         verdict.run_at.map(|at| at.0),
         verdict.attempt,
@@ -275,6 +287,8 @@ fn record(
         verdict.reason.map(queue_core::outcome::Reason::code),
         verdict.message.as_deref().map(rows::clip_message),
         verdict.state.is_terminal().then_some(finished_at.0),
+        cpu_us,
+        rss_kb,
     ))?;
     Ok(())
 }

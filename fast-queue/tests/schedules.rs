@@ -26,7 +26,7 @@ use queue_core::runtime::WorkerEvent;
 use queue_core::sidecar::Registration;
 use queue_core::sidecar::{Signal, Waker};
 use queue_core::sqlite::{Durability, OpenOptions};
-use queue_core::{NewTask, Queue, Result, State};
+use queue_core::{NewTask, Queue, Result, State, Usage};
 use queue_testing::conformance::ManualClock;
 use rusqlite::Connection;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -156,6 +156,7 @@ impl Batch for Ready {
                 end: End::Exited(0),
                 at,
                 output: None,
+                usage: Usage::default(),
             };
             let world = Arc::clone(&self.world);
             thread::spawn(move || world.tell(|news| news.ended.push(ended)));

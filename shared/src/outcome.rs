@@ -7,6 +7,7 @@ use crate::ids::Claim;
 use crate::options::TaskOptions;
 use crate::output::Output;
 use crate::state::State;
+use crate::usage::Usage;
 
 /// End of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +139,8 @@ pub struct Settlement {
     pub output: Option<Output>,
     /// End of the execution by this machine's boot clock; `None` for now.
     pub ended_at: Option<BootTime>,
+    /// Resources that the command used, as far as they are known.
+    pub usage: Usage,
 }
 
 impl Settlement {
@@ -148,6 +151,7 @@ impl Settlement {
             outcome,
             output: None,
             ended_at: None,
+            usage: Usage::default(),
         }
     }
 
@@ -162,6 +166,13 @@ impl Settlement {
     #[must_use]
     pub fn ended_at(mut self, ended_at: BootTime) -> Self {
         self.ended_at = Some(ended_at);
+        self
+    }
+
+    /// Sets the resources that the command used.
+    #[must_use]
+    pub fn usage(mut self, usage: Usage) -> Self {
+        self.usage = usage;
         self
     }
 

@@ -11,6 +11,7 @@ pub use crate::names::{DEFAULT_QUEUE, MAX_NAME_BYTES, check_name, check_queue_na
 use crate::options::TaskOptions;
 use crate::outcome::Reason;
 use crate::state::State;
+use crate::usage::Usage;
 pub use crate::work::{MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, MAX_PAYLOAD_BYTES, Work};
 
 /// Most bytes in an idempotency key.
@@ -268,6 +269,8 @@ pub struct Task {
     pub reason: Option<Reason>,
     /// Message of a handler, of a start that failed, or of whoever withdrew the task.
     pub message: Option<String>,
+    /// Resources that the command of its last attempt used.
+    pub usage: Usage,
     /// Idempotency key.
     pub key: Option<Vec<u8>>,
     /// Budgets, backoff, timeout, directory, environment.

@@ -1,5 +1,6 @@
 //! The record of an attempt.
 
+use queue_core::Usage;
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::journal::{Event, EventKind};
@@ -33,6 +34,8 @@ pub struct Attempt {
     pub message: Option<String>,
     /// The end of its output; kept only if the attempt did not succeed.
     pub tail: Option<Vec<u8>>,
+    /// Resources that its command used. A worker that died has not told them.
+    pub usage: Usage,
 }
 
 impl Attempt {
@@ -64,6 +67,7 @@ impl Attempt {
         event.reason = self.reason;
         event.message = self.message;
         event.tail = self.tail;
+        (event.cpu_us, event.rss_kb) = (self.usage.cpu_us, self.usage.rss_kb);
         event
     }
 }

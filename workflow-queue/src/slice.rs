@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use queue_core::Usage;
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
@@ -83,6 +84,8 @@ pub(crate) struct Conclusion<'a> {
     pub(crate) verdict: &'a Verdict,
     /// End of the execution.
     pub(crate) ended_at: Timestamp,
+    /// Resources that it used.
+    pub(crate) usage: Usage,
     /// True if the worker lost the claim; its own settle is refused then.
     pub(crate) is_lost: bool,
     /// The end of its output, if kept.

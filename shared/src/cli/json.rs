@@ -108,6 +108,8 @@ pub struct TaskView<'a> {
     signal: Option<i32>,
     reason: Option<&'static str>,
     message: Option<&'a str>,
+    cpu_us: Option<u64>,
+    rss_kb: Option<u64>,
 }
 
 /// Names of variables as the fields of an object. Their values are null: `show --env` alone shows
@@ -175,6 +177,8 @@ impl<'a> From<&'a Task> for TaskView<'a> {
             signal: task.signal,
             reason: task.reason.map(crate::outcome::Reason::as_str),
             message: task.message.as_deref(),
+            cpu_us: task.usage.cpu_us,
+            rss_kb: task.usage.rss_kb,
         }
     }
 }

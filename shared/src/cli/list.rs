@@ -19,10 +19,10 @@ use columns::{Order, TaskColumn};
 ///
 /// In a table the column WHEN says when a scheduled task starts, a queued one was enqueued, a
 /// running one was started and an ended one ended. EXIT is the exit code or signal of the last
-/// attempt, TOOK its duration. A task that is named after its command has no NAME. On a terminal,
-/// columns that say nothing of any task are left out; the names of all columns are: id, state,
-/// priority, attempt, exit, took, when, queue, name, command, created, due, started, finished,
-/// crashes, key, worker.
+/// attempt, TOOK its duration, CPU the processor time of its command and MEMORY its peak memory. A
+/// task that is named after its command has no NAME. On a terminal, columns that say nothing of any
+/// task are left out; the names of all columns are: id, state, priority, attempt, exit, took, cpu,
+/// memory, when, queue, name, command, created, due, started, finished, crashes, key, worker.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Only tasks in these states; several are separated by commas

@@ -80,7 +80,7 @@ pub mod worker;
 mod worker_id;
 mod workers;
 
-pub use crate::text::{duration, escape, moment, size};
+pub use crate::text::{duration, escape, moment, size, usage};
 pub use arguments::Verb;
 pub use common::Common;
 pub use configuration::Config;

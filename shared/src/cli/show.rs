@@ -16,7 +16,10 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::queue::{Fact, FactValue, Queue};
+use crate::state::State;
 use crate::task::{Task, TaskId};
+use crate::text::usage;
+use crate::usage::Usage;
 use links::Links;
 
 /// Show all details of tasks
@@ -143,8 +146,10 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone, with_values: bool) -> 
             line(label, &moment::shown(at, zone));
         }
     }
-    if let Some(took) = tasks::took(task) {
-        line("took", &moment::rough(took));
+    for (label, value) in figures(task) {
+        if let Some(value) = value {
+            line(label, &value);
+        }
     }
     text
 }
@@ -175,6 +180,21 @@ pub fn show_settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
         set.push(("environment", whole.to_owned()));
     }
     set
+}
+
+/// Duration of the last attempt and the resources that it used. Of a running task they would be those
+/// of the attempt before.
+fn figures(task: &Task) -> [(&'static str, Option<String>); 3] {
+    let usage = if task.state == State::Running {
+        Usage::default()
+    } else {
+        task.usage
+    };
+    [
+        ("took", tasks::took(task).map(moment::rough)),
+        ("cpu", usage::cpu(usage)),
+        ("memory", usage::memory(usage)),
+    ]
 }
 
 fn times(task: &Task) -> [(&'static str, Option<Timestamp>); 6] {

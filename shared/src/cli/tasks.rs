@@ -52,6 +52,7 @@ pub(super) mod tests {
     use crate::options::TaskOptions;
     use crate::state::State;
     use crate::task::{DEFAULT_QUEUE, Task, TaskId, Work};
+    use crate::usage::Usage;
 
     /// A succeeded task without a name of its own.
     pub(in super::super) fn ended(id: i64) -> Task {
@@ -76,6 +77,7 @@ pub(super) mod tests {
             signal: None,
             reason: None,
             message: None,
+            usage: Usage::default(),
             key: None,
             options: TaskOptions::default(),
             held_at: None,

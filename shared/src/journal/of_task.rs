@@ -42,6 +42,8 @@ pub fn of_task(task: &Task) -> Vec<Event> {
         exit_code: task.exit_code,
         signal: task.signal,
         reason: task.reason,
+        cpu_us: task.usage.cpu_us,
+        rss_kb: task.usage.rss_kb,
         message: task.message.clone(),
         ..task.started_at.map_or(end.clone(), |_| execution(end))
     });

@@ -21,6 +21,7 @@ use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
 use crate::output::Stream;
 use crate::sidecar::records::Recorded;
+use crate::usage::Usage;
 
 /// Bytes read from a pipe at a time once its command has ended: the largest pipe an ordinary user
 /// can have. If a background process writes more, other commands are handled first.
@@ -226,21 +227,22 @@ impl Process {
         false
     }
 
-    /// Reaps the command and returns its end; `None` while it runs. If it was told to end, its
+    /// Reaps the command and returns its end and what it used; `None` while it runs. If it was told to end, its
     /// whole group is killed.
-    pub(super) fn reap(&mut self) -> Option<End> {
+    pub(super) fn reap(&mut self) -> Option<(End, Usage)> {
         if self.ending.is_some() {
             self.send(Signal::KILL);
         }
-        let status = self.spawned.try_wait()?;
+        let (status, usage) = self.spawned.try_reap()?;
         if let Some(record) = &mut self.record {
             record.ended();
         }
-        Some(match status {
+        let end = match status {
             Status::Exited(code) => End::Exited(code),
             Status::Signalled(signal) => End::Signalled(signal),
             Status::Unknown => End::Exited(UNKNOWN_CODE),
-        })
+        };
+        Some((end, usage))
     }
 
     /// Kills the whole group and waits for the command, which ends soon unless a disk blocks it.

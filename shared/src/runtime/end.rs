@@ -4,6 +4,7 @@ use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::outcome::Outcome;
 use crate::output::Output;
+use crate::usage::Usage;
 
 /// Way to end an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Ended {
     /// Output to store with the settle, if it is not in a log file: less than 16 KiB of a command,
     /// or the result of a handler.
     pub output: Option<Output>,
+    /// Resources that the command used; none of a handler.
+    pub usage: Usage,
 }
 
 /// Processes of an ending execution that this user cannot end, because they have become another

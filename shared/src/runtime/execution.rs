@@ -11,6 +11,7 @@ use crate::clock::{BootTime, Now};
 use crate::outcome::{Outcome, Settlement};
 use crate::output::Output;
 use crate::state::State;
+use crate::usage::Usage;
 
 /// Execution of a task.
 #[derive(Debug)]
@@ -165,6 +166,7 @@ impl Execution {
             outcome: outcome(cause, ended.end),
             output: ended.output,
             ended_at: Some(ended.at),
+            usage: ended.usage,
             run: Some(Run {
                 name: self.name,
                 attempt: self.attempt,
@@ -179,6 +181,7 @@ impl Execution {
             outcome: Outcome::NotStarted { message },
             output: None,
             ended_at: None,
+            usage: Usage::default(),
             run: Some(Run {
                 name: self.name,
                 attempt: self.attempt,
@@ -245,6 +248,7 @@ pub(super) struct Finished {
     output: Option<Output>,
     /// Time of its end, if it ran.
     ended_at: Option<BootTime>,
+    usage: Usage,
     /// Report of the run; `None` for a claim that never ran here.
     run: Option<Run>,
 }
@@ -264,6 +268,7 @@ impl Finished {
             outcome: Outcome::Returned,
             output: None,
             ended_at: None,
+            usage: Usage::default(),
             run: None,
         }
     }
@@ -292,6 +297,7 @@ impl Finished {
             outcome: self.outcome.clone(),
             output: self.output.clone(),
             ended_at: self.ended_at,
+            usage: self.usage,
         }
     }
 

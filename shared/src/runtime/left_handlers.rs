@@ -18,6 +18,7 @@ use crate::claim::Held;
 use crate::outcome::{Outcome, Settlement};
 use crate::queue::Queue;
 use crate::sidecar::registration::Registration;
+use crate::usage::Usage;
 
 /// Pause after a refused write.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -73,6 +74,7 @@ impl<Q: Queue> LeftHandlers<Q> {
                         outcome,
                         output,
                         ended_at: Some(now),
+                        usage: Usage::default(),
                     });
                 });
             if writes && !results.is_empty() {

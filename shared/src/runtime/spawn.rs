@@ -16,12 +16,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::Pid;
 
 pub(crate) use environment::{Environment, is_of_one_process};
 
 use super::inherited;
-use system::{Child, Pointers};
+use crate::usage::Usage;
+use system::{Child, Pointers, Wait};
 
 /// Program to be started.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(crate) struct Spawned {
     pub(crate) pid: Pid,
     /// Its pidfd, readable once it has ended.
     pub(crate) pidfd: OwnedFd,
+    /// Peak memory of this process just after the start, in KiB: the program began in its memory.
+    worker_kb: u64,
 }
 
 /// End of a program.
@@ -134,14 +137,29 @@ impl Spawn<'_> {
             streams: [stream(0), stream(1), stream(2)],
             descriptors: inherited::descriptors(),
         })?;
-        Ok(Spawned { pid, pidfd })
+        Ok(Spawned {
+            pid,
+            pidfd,
+            worker_kb: system::peak_kb(),
+        })
     }
 }
 
 impl Spawned {
     /// Reaps the program, after which its process id may be reused; `None` while it runs.
     pub(crate) fn try_wait(&self) -> Option<Status> {
-        status(&self.pidfd, WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+        self.try_reap().map(|(status, _)| status)
+    }
+
+    /// As [`try_wait`](Self::try_wait), with the resources that the program used.
+    pub(crate) fn try_reap(&self) -> Option<(Status, Usage)> {
+        match system::wait(&self.pidfd, Wait::Never) {
+            Ok(ended) => ended.map(|(status, taken)| {
+                let usage = Usage::measured(taken.cpu_us, taken.peak_kb, self.worker_kb);
+                (status, usage)
+            }),
+            Err(_) => Some((Status::Unknown, Usage::default())),
+        }
     }
 
     /// Waits for the program's end, for `patience` at most.
@@ -181,24 +199,9 @@ pub(crate) fn block(signals: &[i32]) {
 }
 
 fn reap(pidfd: &OwnedFd) -> Status {
-    status(pidfd, WaitIdOptions::EXITED).unwrap_or(Status::Unknown)
-}
-
-fn status(pidfd: &OwnedFd, options: WaitIdOptions) -> Option<Status> {
-    loop {
-        return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
-            Err(Errno::INTR) => continue,
-            Err(_) => Some(Status::Unknown),
-            Ok(status) => {
-                status.map(
-                    |status| match (status.exit_status(), status.terminating_signal()) {
-                        (Some(code), _) => Status::Exited(code),
-                        (None, Some(signal)) => Status::Signalled(signal),
-                        (None, None) => Status::Unknown,
-                    },
-                )
-            }
-        };
+    match system::wait(pidfd, Wait::UntilEnd) {
+        Ok(Some((status, _))) => status,
+        Ok(None) | Err(_) => Status::Unknown,
     }
 }
 

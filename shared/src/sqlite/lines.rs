@@ -55,6 +55,10 @@ pub const CORE: Line = Line {
             version: 5,
             sql: include_str!("../../schema/sqlite/core/005_ageing.sql"),
         },
+        Migration {
+            version: 6,
+            sql: include_str!("../../schema/sqlite/core/006_usage.sql"),
+        },
     ],
     promotes: false,
     begin: None,

@@ -15,6 +15,7 @@ use crate::outcome::Reason;
 use crate::queue::{Serves, WorkerInfo};
 use crate::state::State;
 use crate::task::{Task, TaskId, Work};
+use crate::usage::Usage;
 
 /// Most bytes that are stored of the message of a handler or a spawn.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
@@ -142,6 +143,7 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
         key: row.get(22)?,
         options: options(row, 23)?,
         held_at: time(row, 24)?,
+        usage: usage(row, 25)?,
         set_aside,
     })
 }
@@ -165,6 +167,21 @@ pub(super) fn text(columns: &impl Columns, index: usize) -> Result<Option<&str>>
 /// Time in column `index`, if any.
 pub fn time(row: &Row<'_>, index: usize) -> Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp))
+}
+
+/// Resources in column `index` and the next one.
+pub fn usage(row: &Row<'_>, index: usize) -> Result<Usage> {
+    let count = |index| -> Result<Option<u64>> {
+        let stored = row.get::<_, Option<i64>>(index)?;
+        Ok(stored.and_then(|count| u64::try_from(count).ok()))
+    };
+    Ok(Usage::new(count(index)?, count(index + 1)?))
+}
+
+/// Resources as the two columns store them.
+pub fn usage_columns(usage: Usage) -> (Option<i64>, Option<i64>) {
+    let stored = |count: Option<u64>| count.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    (stored(usage.cpu_us), stored(usage.rss_kb))
 }
 
 /// Count in column `index`.

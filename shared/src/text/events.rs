@@ -1,9 +1,10 @@
 //! Events in words.
 
-use super::moment;
+use super::{moment, usage};
 use crate::clock::Timestamp;
 use crate::journal::{Event, EventKind};
 use crate::outcome::Reason;
+use crate::usage::Usage;
 
 /// The further values of an event.
 pub(crate) fn data(event: &Event) -> Option<serde_json::Value> {
@@ -28,6 +29,9 @@ pub fn details(event: &Event) -> String {
             moment::took(moment::away(since, event.at))
         ));
     }
+    let used = Usage::new(event.cpu_us, event.rss_kb);
+    words.extend(usage::cpu(used).map(|cpu| format!("cpu {cpu}")));
+    words.extend(usage::memory(used).map(|memory| format!("memory {memory}")));
     words.extend(event.message.clone());
     words.extend(
         event

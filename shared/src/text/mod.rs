@@ -7,4 +7,5 @@ pub(crate) mod events;
 pub mod moment;
 pub mod size;
 pub(crate) mod tasks;
+pub mod usage;
 pub(crate) mod waiting;

@@ -6,6 +6,7 @@ use crate::ids::WorkerId;
 use crate::journal::{Cursor, EventFilter, OlderEvents};
 use crate::state::State;
 use crate::task::TaskId;
+use crate::usage::Usage;
 
 /// Function that reads all rows of a kind.
 pub type Read<Q, Row> = fn(&Q) -> Result<Vec<Row>>;
@@ -135,6 +136,8 @@ pub struct AttemptRow {
     pub worker: WorkerId,
     /// Reason it did not succeed, in a few words.
     pub ending: String,
+    /// Resources that its command used.
+    pub usage: Usage,
 }
 
 /// Limit of a queue or a key.

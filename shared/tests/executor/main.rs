@@ -9,6 +9,7 @@ mod handlers;
 mod inputs;
 mod orphans;
 mod output;
+mod usage;
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use queue_core::cli::json::Moment;
 use queue_core::cli::note;
 use queue_core::cli::select::{self, Selector};
 use queue_core::cli::table::{Column, Table, left, right};
-use queue_core::cli::{Access, Context, Failure, escape, find, moment};
+use queue_core::cli::{Access, Context, Failure, escape, find, moment, usage};
 use queue_core::queue::Queue;
 use queue_core::{Reason, TaskId};
 use serde::Serialize;
@@ -21,12 +21,14 @@ pub(crate) struct Arguments {
     ids: Vec<Vec<Selector>>,
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     right("ID"),
     right("ATTEMPT"),
     left("BECAME"),
     left("STARTED"),
     right("TOOK"),
+    right("CPU"),
+    right("MEMORY"),
     left("WORKER"),
     left("ENDED BY"),
 ];
@@ -44,6 +46,8 @@ struct View<'a> {
     signal: Option<i32>,
     reason: Option<&'static str>,
     message: Option<&'a str>,
+    cpu_us: Option<u64>,
+    rss_kb: Option<u64>,
     tail: Option<String>,
 }
 
@@ -61,6 +65,8 @@ impl<'a> View<'a> {
             signal: attempt.signal,
             reason: attempt.reason.map(Reason::as_str),
             message: attempt.message.as_deref(),
+            cpu_us: attempt.usage.cpu_us,
+            rss_kb: attempt.usage.rss_kb,
             tail: attempt.tail.as_deref().map(escape::bytes),
         }
     }
@@ -93,6 +99,8 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
             attempt.state.as_str(),
             &moment::relative(attempt.started_at, now),
             &moment::rough(took),
+            usage::cpu(attempt.usage).as_deref().unwrap_or("-"),
+            usage::memory(attempt.usage).as_deref().unwrap_or("-"),
             &attempt.worker.to_string(),
             &ending(attempt),
         ]);

@@ -43,6 +43,7 @@ fn read_attempts(queue: &WorkflowQueue, id: TaskId) -> Result<Vec<AttemptRow>> {
         finished_at: one.finished_at,
         worker: one.worker,
         ending: attempts::ending(&one),
+        usage: one.usage,
     };
     Ok(ended.map(row).collect())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use queue_core::Usage;
 use queue_core::claim::Claim;
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
@@ -28,6 +29,7 @@ enum EndedBy<'a> {
         uncounted: Option<EventKind>,
         output: Option<&'a Output>,
         finished_at: Timestamp,
+        usage: Usage,
     },
     /// A recovery, in place of a dead worker or after its lease.
     Recovery,
@@ -39,6 +41,14 @@ impl EndedBy<'_> {
         match self {
             Self::Worker { finished_at, .. } => Some(*finished_at),
             Self::Recovery => None,
+        }
+    }
+
+    /// Resources that it used, which its worker alone knows.
+    fn usage(&self) -> Usage {
+        match self {
+            Self::Worker { usage, .. } => *usage,
+            Self::Recovery => Usage::default(),
         }
     }
 
@@ -125,6 +135,7 @@ impl<S: Slice> Writing<S> {
             uncounted,
             output,
             finished_at: settlement.finished_at(now),
+            usage: settlement.usage,
         };
         let state = self.conclude(settlement.claim, found, verdict, &ended_by)?;
         self.slice
@@ -186,6 +197,7 @@ impl<S: Slice> Writing<S> {
             execution: found,
             verdict: &verdict,
             ended_at: ended_by.finished_at().unwrap_or(now),
+            usage: ended_by.usage(),
             is_lost: matches!(ended_by, EndedBy::Recovery),
             tail: ended_by.tail(kind).as_deref(),
         })?;

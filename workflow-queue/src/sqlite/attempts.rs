@@ -1,5 +1,6 @@
 //! Attempts: the ends of a task's executions.
 
+use queue_core::Usage;
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
@@ -38,6 +39,7 @@ pub(super) fn before_log(connection: &Connection, id: TaskId) -> Result<Vec<Atte
             reason: rows::reason(row.get(8)?),
             message: row.get(9)?,
             tail: row.get(10)?,
+            usage: Usage::default(),
         })
     })
 }
@@ -57,5 +59,6 @@ fn attempt(event: Event) -> Option<Attempt> {
         reason: event.reason,
         message: event.message,
         tail: event.tail,
+        usage: Usage::new(event.cpu_us, event.rss_kb),
     })
 }

@@ -107,10 +107,6 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event> {
             .map(rows::state)
             .transpose()
     };
-    let count = |index| -> Result<Option<u64>> {
-        let stored = row.get::<_, Option<i64>>(index)?;
-        Ok(stored.and_then(|count| u64::try_from(count).ok()))
-    };
     let mut event = Event::new(EventKind::of_code(row.get(2)?), Timestamp(row.get(1)?));
     event.seq = row.get(0)?;
     event.task = row.get::<_, Option<i64>>(3)?.map(TaskId);
@@ -125,8 +121,8 @@ pub(super) fn event(row: &Row<'_>) -> Result<Event> {
     event.exit_code = row.get(12)?;
     event.signal = row.get(13)?;
     event.reason = rows::reason(row.get(14)?);
-    event.cpu_us = count(15)?;
-    event.rss_kb = count(16)?;
+    let usage = rows::usage(row, 15)?;
+    (event.cpu_us, event.rss_kb) = (usage.cpu_us, usage.rss_kb);
     event.message = row.get(17)?;
     event.tail = row.get(18)?;
     event.data = row.get(19)?;

@@ -24,6 +24,7 @@ impl SqliteSlice<'_> {
     pub(super) fn write_conclusion(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
         let (verdict, execution) = (conclusion.verdict, conclusion.execution);
         let message = verdict.message.as_deref().map(rows::clip_message);
+        let (cpu_us, rss_kb) = rows::usage_columns(conclusion.usage);
         self.hot.event_end.execute(params![
             conclusion.ended_at.0,
             conclusion.kind.code(),
@@ -39,6 +40,8 @@ impl SqliteSlice<'_> {
             verdict.exit_code,
             verdict.signal,
             verdict.reason.map(Reason::code),
+            cpu_us,
+            rss_kb,
             message,
             conclusion.tail,
         ])?;
@@ -54,6 +57,8 @@ impl SqliteSlice<'_> {
             message,
             conclusion.finished_at().map(|at| at.0),
             conclusion.is_lost,
+            cpu_us,
+            rss_kb,
         ))?;
         Ok(())
     }

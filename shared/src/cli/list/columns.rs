@@ -10,6 +10,8 @@ use crate::clock::Timestamp;
 use crate::outcome::Reason;
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, Task};
+use crate::text::usage;
+use crate::usage::Usage;
 
 /// Column of a table of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub(super) enum TaskColumn {
     Attempt,
     Exit,
     Took,
+    Cpu,
+    Memory,
     When,
     Queue,
     Name,
@@ -37,13 +41,15 @@ pub(super) enum TaskColumn {
 const NONE: &str = "-";
 
 impl TaskColumn {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::Id,
         Self::State,
         Self::Priority,
         Self::Attempt,
         Self::Exit,
         Self::Took,
+        Self::Cpu,
+        Self::Memory,
         Self::When,
         Self::Queue,
         Self::Name,
@@ -80,6 +86,8 @@ impl TaskColumn {
             Self::Attempt => "attempt",
             Self::Exit => "exit",
             Self::Took => "took",
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
             Self::When => "when",
             Self::Queue => "queue",
             Self::Name => "name",
@@ -108,6 +116,8 @@ impl TaskColumn {
             Self::Attempt => right("ATTEMPT").dropped(3),
             Self::Exit => left("EXIT").dropped(1),
             Self::Took => right("TOOK").dropped(2),
+            Self::Cpu => right("CPU"),
+            Self::Memory => right("MEMORY"),
             Self::When => left("WHEN"),
             Self::Queue => text("QUEUE"),
             Self::Name => text("NAME"),
@@ -134,6 +144,8 @@ impl TaskColumn {
             Self::Name => page.any(|task| !tasks::is_named_after_command(task)),
             Self::Id
             | Self::State
+            | Self::Cpu
+            | Self::Memory
             | Self::When
             | Self::Command
             | Self::Created
@@ -158,6 +170,8 @@ impl TaskColumn {
             }
             Self::Exit => or_none(exit(task)),
             Self::Took => or_none(tasks::took(task).map(moment::rough)),
+            Self::Cpu => or_none(usage::cpu(used(task))),
+            Self::Memory => or_none(usage::memory(used(task))),
             Self::When => tasks::when(task, now),
             Self::Queue => task.queue.clone(),
             Self::Name if tasks::is_named_after_command(task) => NONE.to_owned(),
@@ -186,6 +200,8 @@ impl TaskColumn {
                 let took = tasks::took(task);
                 number(took.and_then(|took| i64::try_from(took.as_millis()).ok()))
             }
+            Self::Cpu => count(used(task).cpu_us),
+            Self::Memory => count(used(task).rss_kb),
             Self::When => at(tasks::changed_at(task)),
             Self::Queue => Value::Text(task.queue.clone()),
             Self::Name => Value::Text(task.name.clone()),
@@ -249,12 +265,25 @@ fn exit_code(task: &Task) -> Option<i32> {
     task.exit_code.filter(|_| task.state != State::Running)
 }
 
+/// Resources of the last attempt; none while it runs.
+fn used(task: &Task) -> Usage {
+    if task.state == State::Running {
+        Usage::default()
+    } else {
+        task.usage
+    }
+}
+
 /// Value of a cell, to sort by.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Value {
     None,
     Number(i64),
     Text(String),
+}
+
+fn count(value: Option<u64>) -> Value {
+    number(value.and_then(|value| i64::try_from(value).ok()))
 }
 
 fn number(value: Option<i64>) -> Value {
@@ -304,7 +333,9 @@ mod tests {
     use crate::cli::tasks::tests::ended;
     use crate::clock::Timestamp;
     use crate::outcome::Reason;
+    use crate::state::State;
     use crate::task::Task;
+    use crate::usage::Usage;
 
     fn shown(columns: &[TaskColumn], page: &[Task]) -> Vec<Vec<String>> {
         let text = table(columns, page, Timestamp(60_000), &TimeZone::UTC).render(None, false);
@@ -364,6 +395,24 @@ mod tests {
         assert_eq!(sorted("exit"), [1, 3, 2]);
         assert_eq!(sorted("exit:desc"), [3, 1, 2]);
         assert_eq!(sorted("queue"), [3, 2, 1], "equal ones keep their order");
+    }
+
+    #[test]
+    fn figures_of_an_attempt_are_shown_and_sorted_once_it_has_ended() {
+        let mut page = vec![ended(2), ended(1)];
+        page[0].usage = Usage::new(Some(1_200_000), Some(2_048));
+        page[1].usage = Usage::new(Some(900_000), None);
+        let cells = |column, page: &[Task]| {
+            let mut cells = shown(&[column], page).concat();
+            cells.retain(|cell| !cell.is_empty());
+            cells
+        };
+        assert_eq!(cells(TaskColumn::Cpu, &page), ["1.2s", "900ms"]);
+        assert_eq!(cells(TaskColumn::Memory, &page), ["2.0 MiB", "-"]);
+        Order::parse("cpu").unwrap().sort(&mut page);
+        assert_eq!(page[0].id.0, 1);
+        page[0].state = State::Running;
+        assert_eq!(cells(TaskColumn::Cpu, &page), ["-", "1.2s"]);
     }
 
     #[test]

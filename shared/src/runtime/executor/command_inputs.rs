@@ -12,6 +12,7 @@ use super::{End, Ended, Executor, StartError};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{Clock, SystemClock};
 use crate::output::KEPT_OUTPUTS;
+use crate::usage::Usage;
 
 /// Largest number of dependencies for which the folder is written while the command is started: a
 /// millisecond or two of work. For more, another thread writes it.
@@ -142,6 +143,7 @@ impl Executor {
             end: End::Unstarted,
             at: SystemClock.now().boot,
             output: None,
+            usage: Usage::default(),
         });
     }
 }

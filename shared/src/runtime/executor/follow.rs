@@ -16,6 +16,7 @@ use crate::clock::BootTime;
 use crate::output::Stream;
 use crate::runtime::capture_handle::CapturedOutput;
 use crate::runtime::child::Read;
+use crate::usage::Usage;
 
 impl Executor {
     /// Handles the deadlines that have passed. Returns the next one.
@@ -138,6 +139,7 @@ impl Executor {
                     end,
                     at: now,
                     output,
+                    usage: Usage::default(),
                 });
             });
         }
@@ -201,7 +203,7 @@ impl Executor {
         let Job::Command(process) = job else {
             return;
         };
-        let Some(end) = process.reap() else {
+        let Some((end, usage)) = process.reap() else {
             return;
         };
         let claim = *claim;
@@ -229,6 +231,7 @@ impl Executor {
                 end,
                 at,
                 output,
+                usage,
             },
             told,
             record,

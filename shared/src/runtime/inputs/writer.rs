@@ -256,6 +256,7 @@ mod tests {
     use crate::output::Output;
     use crate::state::State;
     use crate::task::Work;
+    use crate::usage::Usage;
 
     fn stdout(bytes: &[u8]) -> Output {
         let mut output = Output::default();
@@ -285,6 +286,7 @@ mod tests {
             signal: None,
             reason: Some(Reason::Exit),
             message: None,
+            usage: Usage::default(),
             key: None,
             options: TaskOptions::default(),
             held_at: None,

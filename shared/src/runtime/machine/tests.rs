@@ -20,6 +20,7 @@ use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Settled};
 use crate::state::State;
 use crate::task::{TaskId, Work};
+use crate::usage::Usage;
 
 fn at(millis: i64) -> Now {
     Now {
@@ -69,6 +70,7 @@ fn ended(id: i64, end: End) -> Event {
         end,
         at: BootTime(i64::MAX),
         output: None,
+        usage: Usage::default(),
     })
 }
 

@@ -1,4 +1,5 @@
-//! Unsafe part: a child that shares this process's memory until it has loaded its program.
+//! Unsafe part: a child that shares this process's memory until it has loaded its program, and the end
+//! of a child with the resources that it used.
 //!
 //! The C library's `posix_spawn` works the same way, at the same cost: `clone` with `CLONE_VM` and
 //! `CLONE_VFORK` copies nothing, and the calling thread sleeps until the child has either loaded
@@ -17,7 +18,7 @@
 //!   child's last access.
 #![expect(
     unsafe_code,
-    reason = "no safe interface sets a child's limits before its program runs"
+    reason = "no safe interface sets a child's limits before its program runs, or returns what it used"
 )]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
@@ -27,7 +28,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use super::{Failed, Step};
+use super::{Failed, Status, Step};
 
 /// Settings of the child.
 pub(super) struct Child<'a> {
@@ -107,6 +108,8 @@ pub(super) fn start(child: &Child<'_>) -> Result<(Pid, OwnedFd), Failed> {
 fn clone(shared: &SharedMemory) -> Result<(Pid, OwnedFd), Failed> {
     let mut stack: Vec<u8> = Vec::with_capacity(STACK_BYTES);
     let mut pidfd: c_int = -1;
+    // A control group of the child's own, for limits per task, has to be given here (`clone3` with
+    // `CLONE_INTO_CGROUP`): so they hold before its program runs.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     let before = set_mask(u64::MAX);
     // SAFETY: the stack grows down from its end, aligned to 16 bytes, and is as long as allocated.
@@ -179,6 +182,95 @@ extern "C" fn become_program(shared: *mut c_void) -> c_int {
         libc::execve(shared.program, shared.arguments, shared.variables);
         give_up(Step::Program)
     }
+}
+
+/// Patience of [`wait`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Returns at once.
+    Never,
+    /// Waits for the end.
+    UntilEnd,
+}
+
+/// Resources that a child and the processes it has waited for used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) cpu_us: u64,
+    /// Peak memory of the largest of them, in KiB; never below that of the process whose memory the
+    /// child began in.
+    pub(super) peak_kb: u64,
+}
+
+/// Number of values in the system's list of resources: two times of two values each, and 14 more.
+const RESOURCES: usize = 18;
+/// Position of the peak memory in it.
+const PEAK: usize = 4;
+
+/// Reaps a child of this process, after which its process id may be reused. `None` while it runs.
+///
+/// This is one system call. The C library's function of the same name leaves out the resources.
+pub(super) fn wait(pidfd: &OwnedFd, wait: Wait) -> Result<Option<(Status, Taken)>, Errno> {
+    let hang = match wait {
+        Wait::Never => libc::WNOHANG,
+        Wait::UntilEnd => 0,
+    };
+    loop {
+        let mut resources: [c_long; RESOURCES] = [0; RESOURCES];
+        // SAFETY: all zeros is a valid value of this structure of numbers. The system writes no more
+        // than one such structure and one list of resources, which live through the call.
+        let (result, info) = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let result = libc::syscall(
+                libc::SYS_waitid,
+                c_long::from(libc::P_PIDFD),
+                c_long::from(pidfd.as_raw_fd()),
+                &raw mut info,
+                c_long::from(libc::WEXITED | hang),
+                &raw mut resources,
+            );
+            (result, info)
+        };
+        if result < 0 {
+            let error = std::io::Error::last_os_error();
+            match Errno::from_io_error(&error) {
+                Some(Errno::INTR) => continue,
+                error => return Err(error.unwrap_or(Errno::CHILD)),
+            }
+        }
+        if info.si_signo == 0 {
+            return Ok(None);
+        }
+        // SAFETY: the system has filled in the structure of an ended child, which has a status.
+        let number = unsafe { info.si_status() };
+        let status = match info.si_code {
+            libc::CLD_EXITED => Status::Exited(number),
+            libc::CLD_KILLED | libc::CLD_DUMPED => Status::Signalled(number),
+            _ => Status::Unknown,
+        };
+        return Ok(Some((status, taken(&resources))));
+    }
+}
+
+fn taken(resources: &[c_long; RESOURCES]) -> Taken {
+    let value = |index: usize| u64::try_from(resources[index]).unwrap_or(0);
+    let time = |index: usize| value(index) * 1_000_000 + value(index + 1);
+    Taken {
+        cpu_us: time(0).saturating_add(time(2)),
+        peak_kb: value(PEAK),
+    }
+}
+
+/// Peak memory of this process so far, in KiB.
+pub(super) fn peak_kb() -> u64 {
+    // SAFETY: all zeros is a valid value of this structure of numbers, which lives through the call.
+    let peak = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        // The peak is that of the process. The times of one thread take less work to add up.
+        libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage);
+        usage.ru_maxrss
+    };
+    u64::try_from(peak).unwrap_or(0)
 }
 
 /// Lowers the child's limit on open files, which needs no privilege.

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::queue::{Fact, FactValue, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
-use crate::text::{duration, ending, escape, moment, waiting};
+use crate::text::{duration, ending, escape, moment, usage, waiting};
 use crate::workflow::{Condition, Edge};
 
 /// Most neighbours of each side in a page.
@@ -223,6 +223,14 @@ fn times(task: &Task, now: Timestamp) -> Markup {
             @if let Some(took) = ending::took(task) {
                 div { dt { "Took" } dd { (words::took(took)) } }
             }
+            @if task.state != State::Running {
+                @if let Some(cpu) = usage::cpu(task.usage) {
+                    div { dt { "CPU time" } dd.number { (cpu) } }
+                }
+                @if let Some(memory) = usage::memory(task.usage) {
+                    div { dt { "Peak memory" } dd.number { (memory) } }
+                }
+            }
             div { dt { "Queue" } dd { (cell(&task.queue)) } }
             div { dt { "Priority" } dd.number { (task.priority) } }
             div { dt { "Attempt" } dd.number { (ending::attempt(task)) } }
@@ -297,7 +305,8 @@ fn attempts<Q: Queue>(
             h2 #attempts { "Attempts" }
             @if is_empty { p.none { "No attempt has ended." } }
             (table("attempt-rows", "Ended attempts, the last first",
-                &columns(&["#Attempt", "Became", "Ended by", "#Started", "#Took", "Worker", ""]),
+                &columns(&["#Attempt", "Became", "Ended by", "#Started", "#Took", "#CPU", "#Memory",
+                    "Worker", ""]),
                 &html! {
                     @for one in &attempts {
                         @let took =
@@ -308,6 +317,8 @@ fn attempts<Q: Queue>(
                             td { (cell(&one.ending)) }
                             td.number { (ago(one.started_at, now)) }
                             td.number { (words::took(Duration::from_millis(took))) }
+                            td.number { (usage::cpu(one.usage).unwrap_or_default()) }
+                            td.number { (usage::memory(one.usage).unwrap_or_default()) }
                             td { code { (one.worker) } }
                             td {
                                 a href={ (request.root) "tasks/" (id) "/output?attempt="

@@ -306,6 +306,7 @@ macro_rules! conformance_tests {
             settle {
                 a_success_ends_the_task
                 a_task_finishes_at_the_end_of_its_execution
+                a_task_has_the_usage_of_its_last_execution
                 no_task_finishes_after_it_is_recorded
                 a_success_clears_earlier_attempts_except_their_count
                 a_settle_and_a_claim_in_one_call_are_both_done

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{Bench, Engine, OTHER, WORKER, settlement};
+use queue_core::Usage;
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Reason, Settled};
@@ -49,6 +50,43 @@ pub fn a_task_finishes_at_the_end_of_its_execution<E: Engine>() {
         assert!(matches!(settled.unwrap()[..], [Settled::Recorded(_)]));
         assert_eq!(bench.task(id).finished_at, Some(finished_at));
     }
+}
+
+pub fn a_task_has_the_usage_of_its_last_execution<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let settle = |settlement| bench.queue.settle(vec![settlement]).unwrap();
+    let used = Usage::new(Some(1_500), Some(70_000));
+    for (outcome, output) in [
+        (Outcome::Succeeded, None),
+        (Outcome::Succeeded, Some("o1\nx")),
+        (Outcome::Exited { code: 1 }, None),
+        (Outcome::TimedOut, Some("o1\nx")),
+    ] {
+        let id = bench.add(attempts(1));
+        let claim = bench.claim_only();
+        settle(settlement(claim, outcome, output).usage(used));
+        assert_eq!(bench.task(id).usage, used);
+        let history = bench.queue.history(id).unwrap().unwrap();
+        let end = history.last().unwrap();
+        assert_eq!((end.cpu_us, end.rss_kb), (used.cpu_us, used.rss_kb));
+    }
+    let id = bench.add(attempts(3));
+    settle(settlement(bench.claim_only(), Outcome::Returned, None).usage(used));
+    assert_eq!(bench.task(id).usage, used);
+    bench.claim_only();
+    bench.queue.reap(WORKER).unwrap();
+    assert_eq!(bench.task(id).usage, Usage::default(), "its worker died");
+    let partly = Usage::new(Some(u64::MAX), None);
+    settle(settlement(bench.claim_only(), Outcome::TimedOut, None).usage(partly));
+    let most = Usage::new(u64::try_from(i64::MAX).ok(), None);
+    assert_eq!(bench.task(id).usage, most);
+    bench.advance(600_000);
+    bench.settle(bench.claim_only(), Outcome::Succeeded);
+    assert_eq!(bench.task(id).usage, Usage::default(), "a handler has none");
+    let failed = bench.add(attempts(1));
+    settle(settlement(bench.claim_only(), Outcome::TimedOut, None).usage(used));
+    bench.queue.retry(&[failed]).unwrap();
+    assert_eq!(bench.task(failed).usage, Usage::default());
 }
 
 /// An end in the future, by a clock that another process has read, is recorded as now.

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::holds::Holds;
 use super::{Config, Counts, Plant};
 use child::{Child, Kind, Traces};
+use queue_core::Usage;
 use queue_core::claim::{Claim, ClaimedTask, WorkerId};
 use queue_core::clock::{BootTime, Now};
 use queue_core::error::{Error, Result};
@@ -322,6 +323,7 @@ impl World {
             end: child.end,
             at: child.ends_at,
             output: None,
+            usage: Usage::default(),
         });
         ended.collect()
     }

@@ -6,6 +6,7 @@ use super::{at, busy, claimed, ended, limit, outcomes, running, signals, started
 use crate::clock::BootTime;
 use crate::outcome::{Outcome, Settled};
 use crate::state::State;
+use crate::usage::Usage;
 
 fn ended_at(id: i64, millis: i64) -> Event {
     Event::Ended(Ended {
@@ -13,6 +14,7 @@ fn ended_at(id: i64, millis: i64) -> Event {
         end: End::Exited(0),
         at: BootTime(millis),
         output: None,
+        usage: Usage::default(),
     })
 }
 

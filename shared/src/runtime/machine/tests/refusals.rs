@@ -14,6 +14,7 @@ use crate::outcome::{Outcome, Settled, Settlement};
 use crate::output::{Output, Stream};
 use crate::state::State;
 use crate::task::Work;
+use crate::usage::Usage;
 
 fn unknown() -> Error {
     Error::CommitUnknown {
@@ -382,6 +383,7 @@ fn kept_outputs_are_bounded_and_no_task_is_claimed_meanwhile() {
             end: End::Exited(0),
             at: BootTime(10),
             output: Some(output.clone()),
+            usage: Usage::default(),
         })
     };
     // Half of the tasks have ended.
