@@ -21,7 +21,7 @@ const PACKAGES: [&str; 5] = [
 
 /// The layers of queue-core from the bottom, as ARCHITECTURE.md shows them: the modules of each, and
 /// the layers below that it may import.
-const LAYERS: [Layer; 10] = [
+const LAYERS: [Layer; 11] = [
     Layer {
         name: "domain",
         modules: &[
@@ -83,6 +83,11 @@ const LAYERS: [Layer; 10] = [
         below: &["domain"],
     },
     Layer {
+        name: "services",
+        modules: &["services"],
+        below: &["domain", "text"],
+    },
+    Layer {
         name: "watch",
         modules: &["watch"],
         below: &["domain", "text"],
@@ -90,7 +95,7 @@ const LAYERS: [Layer; 10] = [
     Layer {
         name: "web",
         modules: &["web"],
-        below: &["domain", "sidecar", "runtime", "text", "watch"],
+        below: &["domain", "sidecar", "runtime", "text", "services", "watch"],
     },
     Layer {
         name: "cli",
@@ -102,6 +107,7 @@ const LAYERS: [Layer; 10] = [
             "runtime",
             "maintenance",
             "text",
+            "services",
             "watch",
             "web",
         ],
@@ -116,6 +122,7 @@ const LAYERS: [Layer; 10] = [
             "runtime",
             "maintenance",
             "text",
+            "services",
             "watch",
             "web",
             "cli",

@@ -51,6 +51,8 @@ pub mod workflow;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
+pub mod services;
+#[cfg(feature = "cli")]
 mod text;
 #[cfg(feature = "cli")]
 pub mod watch;

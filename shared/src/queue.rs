@@ -426,6 +426,10 @@ pub trait Queue: Send + Sync + 'static {
     /// if that changed anything.
     fn set_ageing(&self, queue: &str, ageing: Option<Ageing>) -> Result<bool>;
 
+    /// Id of the file, drawn at random when it was made. It stays when the file moves; a copy has the
+    /// same.
+    fn file_id(&self) -> Result<i64>;
+
     /// Settings of the file.
     fn settings(&self) -> Result<FileSettings>;
 

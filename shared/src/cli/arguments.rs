@@ -5,8 +5,8 @@ use clap::Subcommand;
 use super::program::Context;
 use super::{
     Failure, backup, cancel, complete, completions, config, doctor, edit, health, history, hold,
-    log, man, pause, prune, reap, release, reprioritize, rerun, restore, salvage, settings, show,
-    shrink, start, verify, wait, why, workers,
+    log, man, pause, prune, reap, release, reprioritize, rerun, restore, salvage, service,
+    settings, show, shrink, start, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -47,6 +47,7 @@ pub enum Verb {
     #[command(about = CLEAN, long_about = None)]
     Clean(prune::Arguments),
     Settings(settings::Arguments),
+    Service(service::Arguments),
     Health(health::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
@@ -88,6 +89,7 @@ impl Verb {
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Clean(arguments) => prune::clean(context, arguments),
             Self::Settings(arguments) => settings::run(context, &arguments),
+            Self::Service(arguments) => service::run(context, &arguments),
             Self::Health(arguments) => health::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),

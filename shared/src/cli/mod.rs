@@ -63,6 +63,7 @@ mod salvage;
 #[cfg(feature = "web")]
 pub mod serve;
 mod served;
+mod service;
 mod settings;
 mod show;
 mod shrink;

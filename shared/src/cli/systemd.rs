@@ -15,6 +15,7 @@ use super::worker::{self, Commands};
 use super::{Failure, escape, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
+use crate::services::{self, Scope};
 use unit::Unit;
 
 /// Run the worker as a systemd service
@@ -87,7 +88,7 @@ struct Install<X: clap::Args> {
 }
 
 /// Reads the name of an account as `useradd` accepts it.
-fn account(text: &str) -> Result<String, String> {
+pub(super) fn account(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if text.is_empty() || text.starts_with(['-', '.']) || !text.chars().all(is_plain) {
         return Err("an account's name has letters, digits, `_`, `-` and `.`".to_owned());
@@ -150,7 +151,7 @@ fn text<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     .render()
 }
 
-fn utf8<'a>(what: &str, path: &'a Path) -> Result<&'a str> {
+pub(super) fn utf8<'a>(what: &str, path: &'a Path) -> Result<&'a str> {
     path.to_str().ok_or_else(|| {
         Error::invalid(format!(
             "{what} is not valid UTF-8, which systemd cannot read"
@@ -167,22 +168,12 @@ fn file_name<Q: Queue>(context: &Context<Q>, service: &Service) -> String {
 
 /// Path of the unit file.
 fn unit_path<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<PathBuf> {
-    let folder = if service.system {
-        PathBuf::from("/etc/systemd/system")
+    let scope = if service.system {
+        Scope::System
     } else {
-        let absolute = |name| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let config = absolute("XDG_CONFIG_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".config")));
-        let config = config.ok_or_else(|| {
-            Error::invalid("there is no home folder for a user's service; set HOME")
-        })?;
-        config.join("systemd/user")
+        Scope::User
     };
-    Ok(folder.join(file_name(context, service)))
+    Ok(scope.folder()?.join(file_name(context, service)))
 }
 
 fn install_unit<Q: Queue, X: worker::Extra<Q> + clap::Args>(
@@ -193,7 +184,7 @@ fn install_unit<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     let text = text(context, &install.worker)?;
     let path = unit_path(context, service)?;
     let name = file_name(context, service);
-    write(&path, &text)?;
+    services::write(&path, text.as_bytes())?;
     context
         .printer
         .of_done()
@@ -211,17 +202,6 @@ fn install_unit<Q: Queue, X: worker::Extra<Q> + clap::Args>(
         note("`loginctl enable-linger` keeps it running while you are logged out");
     }
     Ok(())
-}
-
-/// Writes the file whole or not at all.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let refused = |error| Error::io(format!("cannot write {}", path.display()), error);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(refused)?;
-    }
-    let draft = path.with_extension("service.new");
-    std::fs::write(&draft, text).map_err(refused)?;
-    std::fs::rename(&draft, path).map_err(refused)
 }
 
 fn uninstall<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<(), Failure> {

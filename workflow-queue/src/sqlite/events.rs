@@ -4,7 +4,7 @@ use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::journal::{Cursor, Event, EventKind, EventPage, Portion, merge};
-use queue_core::sqlite::rows;
+use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row};
 use super::journal::{self, event};
 use super::statements::{
     EVENT_ENQUEUED, EVENTS_AFTER, EVENTS_BOUNDS, EVENTS_ENQUEUED, EVENTS_RUNNING,
-    EVENTS_TASK_TIMES, EVENTS_TIMES, FILE_ID,
+    EVENTS_TASK_TIMES, EVENTS_TIMES,
 };
 
 /// Consecutive rows of before a time after which no later one is looked for: an execution may be recorded
@@ -43,8 +43,7 @@ pub(super) fn bounds(connection: &Connection) -> Result<Bounds> {
 
 /// Name of the file as the source of events; it stays when the file moves.
 pub(crate) fn source(connection: &Connection) -> Result<String> {
-    let mut query = connection.prepare_cached(FILE_ID)?;
-    let id: i64 = query.query_row([], |row| row.get(0))?;
+    let id = verbs::file_id(connection)?;
     Ok(format!("urn:workflow-queue:{id:016x}"))
 }
 

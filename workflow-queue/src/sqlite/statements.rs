@@ -46,7 +46,6 @@ queue_core::statements! {
     EVENT_HEAD = "event_head",
     EVENT_NOTE = "event_note",
     FACTS = "facts",
-    FILE_ID = "file_id",
     FIRING_BETWEEN = "firing_between",
     FIRING_CUT = "firing_cut",
     FIRING_DELETE = "firing_delete",

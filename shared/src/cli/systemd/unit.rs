@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::super::escape;
 use crate::error::{Error, Result};
+use crate::services::{describe, quote};
 
 /// Values of a unit file.
 pub(in super::super) struct Unit<'a> {
@@ -139,51 +139,11 @@ fn plain_or_quoted(word: &str) -> String {
     quote(word)
 }
 
-/// A word of a command line, quoted so that systemd takes its escapes, specifiers (`%`) and
-/// variables (`$`) literally.
-pub(super) fn quote(word: &str) -> String {
-    let mut quoted = String::with_capacity(word.len() + 2);
-    quoted.push('"');
-    for c in word.chars() {
-        match c {
-            '"' => quoted += "\\\"",
-            '\\' => quoted += "\\\\",
-            '%' => quoted += "%%",
-            '$' => quoted += "$$",
-            '\n' => quoted += "\\n",
-            '\r' => quoted += "\\r",
-            '\t' => quoted += "\\t",
-            c if escape::is_unsafe(c) => {
-                let mut buffer = [0; 4];
-                for byte in c.encode_utf8(&mut buffer).bytes() {
-                    let _ = write!(quoted, "\\x{byte:02x}");
-                }
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// A path within a description: one line, specifiers taken literally.
-fn describe(path: &str) -> String {
-    let line = escape::line(path).replace('%', "%%");
-    // A line that ends in a backslash would continue on the next one.
-    if line.ends_with('\\') {
-        line + "."
-    } else {
-        line
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use proptest::prelude::*;
-
-    use super::{Unit, quote};
+    use super::Unit;
 
     fn unit() -> Unit<'static> {
         Unit {
@@ -363,14 +323,5 @@ mod tests {
             "{text}"
         );
         assert!(!text.lines().any(|line| line.ends_with('\\')), "{text}");
-    }
-
-    proptest! {
-        #[test]
-        fn every_word_reads_back(word in "[^\0]{0,40}") {
-            let quoted = quote(&word);
-            prop_assert!(!quoted.contains('\n'));
-            prop_assert_eq!(words(&quoted), vec![word]);
-        }
     }
 }

@@ -7,6 +7,7 @@ mod backlog;
 mod cancel;
 mod claim;
 mod edit;
+mod file_id;
 mod get;
 mod held;
 mod hold;
@@ -36,6 +37,7 @@ pub use claim::one::{claim_in_turn, claim_one};
 pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
 pub use edit::edit;
+pub use file_id::file_id;
 pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;
 pub use hold::{add_hold, is_held};
@@ -66,6 +68,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         claim::STATEMENTS,
         claim::heads::STATEMENTS,
         edit::STATEMENTS,
+        file_id::STATEMENTS,
         get::STATEMENTS,
         held::STATEMENTS,
         hold::STATEMENTS,

@@ -27,6 +27,7 @@ macro_rules! answered_by_database {
             backlog() -> Vec<$crate::queue::Backlog>;
             occupancy() -> Vec<$crate::queue::Occupancy>;
             settings() -> $crate::settings::FileSettings;
+            file_id() -> i64;
         }
 
         fn coordination(

@@ -33,6 +33,7 @@ pub mod remedies;
 pub mod safekeeping;
 pub mod screens;
 pub mod service;
+pub mod services;
 pub mod several_queues;
 pub mod shortages;
 pub mod shown_run;
@@ -272,6 +273,16 @@ macro_rules! command_line_tests {
                 a_unit_file_has_the_options_of_its_worker
                 systemd_accepts_the_unit_file_with_any_path
                 install_and_uninstall_leave_nothing_behind
+            }
+            services {
+                a_service_is_added_and_started
+                all_services_are_shown_with_one_call_of_systemd
+                a_service_is_stopped_started_and_removed
+                a_service_is_replaced_only_when_asked
+                only_services_of_this_file_are_touched
+                a_refusal_of_systemd_is_told_in_a_sentence
+                odd_services_are_refused_in_a_sentence
+                systemd_accepts_the_unit_of_a_service_with_any_words
             }
             several_queues {
                 a_worker_runs_the_tasks_of_all_its_queues

@@ -412,6 +412,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
         })
     }
 
+    fn file_id(&self) -> Result<i64> {
+        self.inner.file_id()
+    }
+
     fn settings(&self) -> Result<FileSettings> {
         self.inner.settings()
     }

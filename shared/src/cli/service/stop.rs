@@ -1,0 +1,21 @@
+//! `service stop`.
+
+use super::super::Failure;
+use super::super::program::Context;
+use super::change;
+use super::chosen::Named;
+use crate::queue::Queue;
+use crate::services;
+
+/// Stop services until they are started, or until the next boot or login
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    named: Named,
+}
+
+pub(super) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let units = arguments.named.units(context)?;
+    services::run_systemctl(arguments.named.scope(), &["stop"], &units)?;
+    change::report(context.printer, "stopped", &units)
+}

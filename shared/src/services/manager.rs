@@ -1,0 +1,198 @@
+//! Calls of systemd's own programs.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use super::files::ServiceUnit;
+use super::scope::Scope;
+use crate::error::{Error, Result};
+use crate::text::escape;
+
+/// Most characters of a message of systemd that are repeated.
+const MOST_SAID: usize = 1_000;
+
+/// Properties that tell how a service stands.
+const PROPERTIES: &str = "--property=Id,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,\
+                          MemoryCurrent,CPUUsageNSec";
+
+/// Standing of a service, in systemd's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// State: `active`, `inactive`, `failed`, `activating` and so on.
+    pub state: String,
+    /// State in more detail: `running`, `dead`, `auto-restart` and so on.
+    pub substate: String,
+    /// Result of its last run: `success`, `exit-code`, `oom-kill` and so on.
+    pub result: String,
+    /// True if it is started at every boot or login.
+    pub at_boot: bool,
+    /// Process id of its command while it runs.
+    pub pid: Option<u32>,
+    /// Number of automatic restarts since it was started.
+    pub restarts: Option<u64>,
+    /// Memory of all its processes, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processor time of all its processes, in microseconds.
+    pub cpu_us: Option<u64>,
+}
+
+/// How these services stand, in this order: one call of `systemctl` for all.
+///
+/// # Errors
+/// [`Error::Io`] if `systemctl` is missing or refuses.
+pub fn standings(scope: Scope, units: &[ServiceUnit]) -> Result<Vec<Standing>> {
+    if units.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut arguments = vec!["show", "--no-pager", PROPERTIES, "--"];
+    arguments.extend(units.iter().map(|unit| unit.unit.as_str()));
+    let text = systemctl(scope, &arguments)?;
+    let found = blocks(&text);
+    let unknown = || Standing {
+        state: "unknown".to_owned(),
+        ..Standing::default()
+    };
+    let standing = |unit: &ServiceUnit| found.get(unit.unit.as_str()).cloned();
+    Ok(units
+        .iter()
+        .map(|unit| standing(unit).unwrap_or_else(unknown))
+        .collect())
+}
+
+/// The standings in the output of `systemctl show`, by unit: a block of `KEY=VALUE` lines for each.
+fn blocks(text: &str) -> BTreeMap<&str, Standing> {
+    let mut found = BTreeMap::new();
+    for block in text.split("\n\n") {
+        let pairs = block.lines().filter_map(|line| line.split_once('='));
+        let values: BTreeMap<&str, &str> = pairs.collect();
+        let text = |key| values.get(key).copied().unwrap_or_default();
+        // A value that is not known is the highest number, or words.
+        let number = |key| text(key).parse().ok().filter(|value| *value != u64::MAX);
+        if !text("Id").is_empty() {
+            let standing = Standing {
+                state: text("ActiveState").to_owned(),
+                substate: text("SubState").to_owned(),
+                result: text("Result").to_owned(),
+                at_boot: text("UnitFileState") == "enabled",
+                pid: text("MainPID").parse().ok().filter(|pid| *pid != 0),
+                restarts: number("NRestarts"),
+                memory_bytes: number("MemoryCurrent"),
+                cpu_us: number("CPUUsageNSec").map(|nanos| nanos / 1_000),
+            };
+            found.insert(text("Id"), standing);
+        }
+    }
+    found
+}
+
+/// Runs `systemctl` and returns its output.
+///
+/// # Errors
+/// [`Error::Io`] if it is missing, or with what it said.
+pub(crate) fn systemctl(scope: Scope, arguments: &[&str]) -> Result<String> {
+    let output = command("systemctl", scope)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| missing("systemctl", error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let user = if scope == Scope::User { " --user" } else { "" };
+    let line = format!("`systemctl{user} {}` failed", arguments.join(" "));
+    Err(Error::io(line, std::io::Error::other(said(&output.stderr))))
+}
+
+/// As [`systemctl`] with units at the end.
+///
+/// # Errors
+/// The same.
+pub(crate) fn run_systemctl(scope: Scope, verbs: &[&str], units: &[ServiceUnit]) -> Result<()> {
+    let mut arguments = verbs.to_vec();
+    arguments.push("--");
+    arguments.extend(units.iter().map(|unit| unit.unit.as_str()));
+    systemctl(scope, &arguments).map(drop)
+}
+
+/// Shows the log of services on standard output.
+///
+/// # Errors
+/// [`Error::Io`] if `journalctl` is missing or fails.
+pub(crate) fn journal(scope: Scope, arguments: &[String], units: &[ServiceUnit]) -> Result<()> {
+    let mut command = command("journalctl", scope);
+    command.args(["--no-pager", "--quiet"]).args(arguments);
+    command.args(units.iter().map(|unit| format!("--unit={}", unit.unit)));
+    let status = command
+        .status()
+        .map_err(|error| missing("journalctl", error))?;
+    if status.success() {
+        return Ok(());
+    }
+    let sentence = "`journalctl` failed";
+    Err(Error::io(
+        sentence,
+        std::io::Error::other(status.to_string()),
+    ))
+}
+
+fn command(program: &str, scope: Scope) -> Command {
+    let mut command = Command::new(program);
+    if scope == Scope::User {
+        command.arg("--user");
+    }
+    command
+}
+
+fn missing(program: &str, error: std::io::Error) -> Error {
+    let what = format!("services need systemd, and `{program}` cannot be run");
+    Error::io(what, error)
+}
+
+/// The message of a program that failed, as one line of limited length.
+fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let text = text.trim();
+    let mut kept: String = text.chars().take(MOST_SAID).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    if kept.is_empty() {
+        return "it said nothing".to_owned();
+    }
+    escape::line(&kept.replace('\n', "; ")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{blocks, said};
+
+    #[test]
+    fn one_output_tells_how_every_unit_stands() {
+        let text = "Id=a.service\nActiveState=active\nSubState=running\nResult=success\n\
+                    UnitFileState=enabled\nMainPID=12\nNRestarts=3\nMemoryCurrent=4096\n\
+                    CPUUsageNSec=1500000\n\nId=b.service\nActiveState=failed\nSubState=failed\n\
+                    Result=exit-code\nUnitFileState=\nMainPID=0\nNRestarts=0\n\
+                    MemoryCurrent=[not set]\nCPUUsageNSec=18446744073709551615\n";
+        let found = blocks(text);
+        let running = &found["a.service"];
+        assert_eq!((running.pid, running.restarts), (Some(12), Some(3)));
+        assert_eq!(
+            (running.memory_bytes, running.cpu_us),
+            (Some(4096), Some(1_500))
+        );
+        assert!(running.at_boot);
+        let failed = &found["b.service"];
+        assert_eq!((failed.state.as_str(), failed.pid), ("failed", None));
+        assert_eq!((failed.memory_bytes, failed.cpu_us), (None, None));
+        assert!(!failed.at_boot);
+        assert!(blocks("").is_empty() && blocks("x\n\n=\n").is_empty());
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_limited_length() {
+        assert_eq!(said(b"a\nb\x1b[31m\n"), "a; b\\x1b[31m");
+        assert_eq!(said(b" \n"), "it said nothing");
+        assert!(said(&[b'x'; 5_000]).chars().count() < 1_010);
+    }
+}

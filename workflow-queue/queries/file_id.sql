@@ -1,1 +1,0 @@
-SELECT file_id FROM queue_file
