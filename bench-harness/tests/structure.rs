@@ -31,6 +31,7 @@ const LAYERS: [Layer; 11] = [
             "clock",
             "coordination",
             "error",
+            "hook",
             "ids",
             "in_turn",
             "journal",
@@ -90,7 +91,7 @@ const LAYERS: [Layer; 11] = [
     Layer {
         name: "watch",
         modules: &["watch"],
-        below: &["domain", "text"],
+        below: &["domain", "sidecar", "runtime", "text"],
     },
     Layer {
         name: "web",

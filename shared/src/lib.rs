@@ -20,6 +20,7 @@ pub mod claim;
 pub mod clock;
 pub mod coordination;
 pub mod error;
+pub mod hook;
 mod ids;
 mod in_turn;
 pub mod journal;

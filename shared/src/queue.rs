@@ -39,6 +39,7 @@ use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
 use crate::coordination::{Coordination, Wake};
 use crate::error::{Error, Result};
+use crate::hook::HookStanding;
 use crate::journal::{Event, of_task};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
@@ -287,6 +288,11 @@ pub trait Queue: Send + Sync + 'static {
     /// The next firing of the schedules, and those that are set aside.
     fn schedule_standing(&self) -> Result<ScheduleStanding> {
         Ok(ScheduleStanding::default())
+    }
+
+    /// The standing of every hook, by name.
+    fn hook_standings(&self) -> Result<Vec<HookStanding>> {
+        Ok(Vec::new())
     }
 
     /// Reason for this engine to refuse tasks, if the file belongs to another engine.

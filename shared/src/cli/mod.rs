@@ -10,7 +10,6 @@ mod argument_tips;
 mod arguments;
 mod command_name;
 mod common;
-pub mod event_view;
 mod exit;
 mod extra;
 #[cfg(feature = "internals")]
@@ -70,6 +69,7 @@ mod shrink;
 mod skip_cause;
 mod start;
 pub mod status;
+mod stop_signals;
 pub mod systemd;
 mod terminal;
 mod variables;
@@ -82,6 +82,7 @@ mod worker_id;
 mod workers;
 
 pub use crate::text::{duration, escape, moment, size, usage};
+pub use crate::watch::event_view;
 pub use arguments::Verb;
 pub use common::Common;
 pub use configuration::Config;
@@ -91,3 +92,4 @@ pub use invocation::Invocation;
 pub use printer::{Format, note};
 pub use program::{Access, Context, Program, main};
 pub use show::{find, show_settings};
+pub use stop_signals::stop_on_signals;

@@ -46,6 +46,31 @@ pub struct Arguments {
     allow_enqueue: bool,
 }
 
+impl Arguments {
+    /// True if nothing is to be changed.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The address to listen at.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for an address that other machines reach, unless that is allowed.
+    pub fn address(&self) -> Result<Address, Failure> {
+        if let Some(path) = &self.socket {
+            return Ok(Address::Unix(path.clone()));
+        }
+        let tcp = self.listen;
+        if !tcp.ip().is_loopback() && !self.allow_remote {
+            return Err(Failure::Usage(format!(
+                "other machines reach {tcp}; add --allow-remote if they may, and let a proxy with TLS \
+                 stand between"
+            )));
+        }
+        Ok(Address::Tcp(tcp))
+    }
+}
+
 /// An address, or a port of this machine.
 fn parse(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix(':').unwrap_or(text).parse::<u16>();
@@ -78,19 +103,7 @@ pub fn run<Q: Queue>(
     arguments: &Arguments,
     sources: Sources<Q>,
 ) -> Result<(), Failure> {
-    let address = match &arguments.socket {
-        Some(path) => Address::Unix(path.clone()),
-        None => Address::Tcp(arguments.listen),
-    };
-    if let Address::Tcp(tcp) = &address
-        && !tcp.ip().is_loopback()
-        && !arguments.allow_remote
-    {
-        return Err(Failure::Usage(format!(
-            "other machines reach {tcp}; add --allow-remote if they may, and let a proxy with TLS stand \
-             between"
-        )));
-    }
+    let address = arguments.address()?;
     let access = if arguments.read_only {
         Access::Read
     } else {

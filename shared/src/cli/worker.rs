@@ -28,7 +28,7 @@ use crate::runtime::{Observer, Obstacle, Recovered, Summary, Worker, WorkerEvent
 use crate::task::TaskId;
 use ends::{ending, is_retried, pids, unrecorded};
 use hooks::Hooks;
-pub use options::{Arguments, Extra};
+pub use options::{Arguments, Beside, Extra, Say};
 pub(super) use options::{Commands, slots};
 use service::Service;
 
@@ -91,8 +91,12 @@ pub fn run<Q: Queue>(
             queue.coordination().location()
         ));
     }
+    let say = print_thread.clone();
+    let say = Box::new(move |line| say.say(line));
+    let beside = extra.beside(&queue, arguments.commands.trust_file, say)?;
     let result = worker.run(&mut reporter);
     reporter.service.stopping();
+    drop(beside);
     if let Some(hooks) = reporter.hooks.take() {
         hooks.finish(&stopper);
     }

@@ -85,6 +85,18 @@ impl Event {
         self.since.is_some() && self.kind.is_stored() && !self.kind.is_hand_back()
     }
 
+    /// True for an event of a task of the queue, and for one that names the queue.
+    pub fn is_of_queue(&self, queue: &str) -> bool {
+        self.queue.as_deref() == Some(queue)
+            || (self.task.is_none() && self.named("queue").as_deref() == Some(queue))
+    }
+
+    /// A further value that is text.
+    pub fn named(&self, field: &str) -> Option<String> {
+        let data: serde_json::Value = serde_json::from_str(self.data.as_deref()?).ok()?;
+        Some(data.get(field)?.as_str()?.to_owned())
+    }
+
     /// The start of the execution whose end this event is.
     pub fn start(&self) -> Option<Self> {
         let at = self.since.filter(|_| self.kind.is_stored())?;

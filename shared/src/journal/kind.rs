@@ -87,6 +87,16 @@ kinds! {
     Enqueued = 70, "task.enqueued", "The task was enqueued; read from the task itself.";
     Started = 71, "task.started",
         "An execution started; read from the running task or from the end.";
+    HookAdded = 80, "hook.added", "A hook was added.";
+    HookRemoved = 81, "hook.removed", "A hook was removed, and its dead letters with it.";
+    HookPaused = 82, "hook.paused", "Deliveries to a hook stopped.";
+    HookResumed = 83, "hook.resumed", "Deliveries to a hook go on.";
+    HookReplayed = 84, "hook.replayed",
+        "A hook was set back or forward: it gets the events after that cursor.";
+    HookDead = 85, "hook.dead", "A hook gave up an event after its last try; a dead letter keeps it.";
+    HookGap = 86, "hook.gap",
+        "Events were deleted before the hook got them; delivered in their place, not stored.";
+    HookTest = 87, "hook.test", "A test of a hook by a person; delivered to it alone, not stored.";
     Unknown = 255, "unknown", "An event of a kind that only a newer version knows.";
 }
 
@@ -109,9 +119,12 @@ impl EventKind {
         all.find(|kind| kind.name() == name)
     }
 
-    /// True if the log stores events of this kind; the others are read from tasks.
+    /// True if the log stores events of this kind; the others are read from tasks or made for a hook.
     pub const fn is_stored(self) -> bool {
-        !matches!(self, Self::Enqueued | Self::Started)
+        !matches!(
+            self,
+            Self::Enqueued | Self::Started | Self::HookGap | Self::HookTest
+        )
     }
 
     /// True for an execution that ended and counts as no attempt.

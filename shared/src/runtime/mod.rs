@@ -6,6 +6,8 @@
 #[cfg(feature = "tokio")]
 mod async_queue;
 mod awaited_thread;
+#[cfg(feature = "cli")]
+pub(crate) mod bounded;
 mod capture;
 mod capture_handle;
 mod child;

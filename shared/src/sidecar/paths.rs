@@ -100,6 +100,11 @@ impl Sidecar {
         self.folder.join("logs.lock")
     }
 
+    /// Lock of the process that delivers events to hooks; exists once there was one.
+    pub(crate) fn hooks_lock(&self) -> PathBuf {
+        self.folder.join("hooks.lock")
+    }
+
     /// Token that admits browsers to the dashboard; exists once that was started.
     #[cfg(feature = "web")]
     pub(crate) fn web_token(&self) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::Space;
-use super::readings::{OldestTask, Readings};
+use super::readings::{HookReading, OldestTask, Readings};
 use crate::text::{escape, moment, size};
 
 /// Free space below which work will soon stop, unless a tenth of the disk is less.
@@ -16,6 +16,8 @@ const LONG_LOG: u64 = 256 << 20;
 const SLOW_SYNC: Duration = Duration::from_millis(250);
 /// Age of a backlog that is too old.
 const OLD_BACKLOG: Duration = Duration::from_mins(10);
+/// Age of an event that a hook has not seen which is too old.
+const OLD_EVENT: Duration = Duration::from_mins(10);
 /// Time after which a task that no worker serves is one.
 const UNSERVED: Duration = Duration::from_mins(1);
 
@@ -84,6 +86,9 @@ pub fn judge(readings: &Readings) -> Vec<Check> {
     checks.extend(readings.memory.map(memory));
     checks.push(log(readings.log_bytes));
     checks.extend(readings.sync.map(sync));
+    if !readings.hooks.is_empty() {
+        checks.push(hooks(&readings.hooks));
+    }
     checks
 }
 
@@ -242,6 +247,42 @@ fn sync(time: Duration) -> Check {
     measured(check("sync", found, bad), time, "s", limit, Level::Warning)
 }
 
+fn hooks(hooks: &[HookReading]) -> Check {
+    let running = hooks.iter().filter(|hook| !hook.is_paused);
+    let last = running.max_by_key(|hook| hook.behind);
+    let behind = last.map_or(Duration::ZERO, |hook| hook.behind);
+    let dead: u64 = hooks.iter().map(|hook| hook.dead_letters).sum();
+    let found = match last {
+        Some(hook) if behind > OLD_EVENT => {
+            let name = escape::line(&hook.name);
+            format!("hook {name} is {} behind", moment::rough(behind))
+        }
+        _ => "no hook is far behind".to_owned(),
+    };
+    let found = match dead {
+        0 => found,
+        1 => format!("{found}, and there is 1 dead letter"),
+        dead => format!("{found}, and there are {dead} dead letters"),
+    };
+    let bad = if behind > OLD_EVENT {
+        let advice = "{hook list} has the reason, or nobody delivers: {hook run} does";
+        Some((Level::Warning, advice))
+    } else if dead > 0 {
+        let advice = "{hook dead} lists them, and delivers them again or deletes them";
+        Some((Level::Warning, advice))
+    } else {
+        None
+    };
+    let (behind, limit) = (behind.as_secs_f64(), OLD_EVENT.as_secs_f64());
+    measured(
+        check("hooks", found, bad),
+        behind,
+        "s",
+        limit,
+        Level::Warning,
+    )
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "a measure is shown, and 2^53 bytes are eight pebibytes"
@@ -255,7 +296,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::machine::Space;
-    use super::super::readings::{OldestTask, Readings};
+    use super::super::readings::{HookReading, OldestTask, Readings};
     use super::{Check, Level, judge, worst};
 
     fn well() -> Readings {
@@ -335,6 +376,29 @@ mod tests {
         assert_eq!(with(&|own| own.log_bytes = (256 << 20) + 1), warning("log"));
         let slow = |own: &mut Readings| own.sync = Some(Duration::from_millis(251));
         assert_eq!(with(&slow), warning("sync"));
+    }
+
+    #[test]
+    fn a_hook_that_is_far_behind_or_has_dead_letters_needs_a_person() {
+        let judged = |hooks: Vec<HookReading>| {
+            let checks = judge(&Readings { hooks, ..well() });
+            let check = checks.last().unwrap();
+            assert_eq!(check.name, "hooks");
+            (check.level, check.found.clone())
+        };
+        let hook = |behind, is_paused, dead_letters| HookReading {
+            name: "a\n".to_owned(),
+            is_paused,
+            behind: Duration::from_secs(behind),
+            dead_letters,
+        };
+        assert_eq!(judged(vec![hook(600, false, 0)]).0, Level::Ok);
+        assert_eq!(judged(vec![hook(9_000, true, 0)]).0, Level::Ok);
+        let (level, found) = judged(vec![hook(601, false, 2)]);
+        assert_eq!(level, Level::Warning);
+        assert!(found.starts_with("hook a\\n is 10m1s behind"), "{found}");
+        assert!(found.ends_with("there are 2 dead letters"), "{found}");
+        assert_eq!(judged(vec![hook(0, false, 1)]).0, Level::Warning);
     }
 
     #[test]

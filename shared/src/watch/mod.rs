@@ -1,6 +1,8 @@
-//! Health of a file, its workers and its machine: readings that take some milliseconds however many
-//! tasks there are, and their judgement.
+//! Health of a file, its workers and its machine; events as programs read them; and the delivery of
+//! events to hooks.
 
+pub mod deliver;
+pub mod event_view;
 mod health;
 mod machine;
 mod readings;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::machine::{self, Space};
 use crate::error::Result;
+use crate::hook::HookStanding;
 use crate::queue::Queue;
+use crate::text::moment;
 
 /// Readings of one moment.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,18 @@ pub struct Readings {
     pub(super) log_bytes: u64,
     /// Time to sync 4 KiB beside the file.
     pub(super) sync: Option<Duration>,
+    /// Hooks, by name.
+    pub(super) hooks: Vec<HookReading>,
+}
+
+/// Lag of a hook.
+#[derive(Clone, Debug)]
+pub(super) struct HookReading {
+    pub(super) name: String,
+    pub(super) is_paused: bool,
+    /// Age of the first event that it has not seen.
+    pub(super) behind: Duration,
+    pub(super) dead_letters: u64,
 }
 
 /// Oldest queued task of a handler queue.
@@ -68,6 +82,18 @@ impl Readings {
             memory: machine::memory(),
             log_bytes: machine::log_bytes(path),
             sync: machine::sync(coordination.folder()),
+            hooks: hooks(queue)?,
         })
     }
+}
+
+fn hooks<Q: Queue>(queue: &Q) -> Result<Vec<HookReading>> {
+    let now = queue.now().wall;
+    let reading = |hook: HookStanding| HookReading {
+        behind: moment::away(hook.behind_since.unwrap_or(now), now),
+        name: hook.name,
+        is_paused: hook.is_paused,
+        dead_letters: hook.dead_letters,
+    };
+    Ok(queue.hook_standings()?.into_iter().map(reading).collect())
 }

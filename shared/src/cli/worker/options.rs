@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::extra::Plain;
@@ -155,6 +156,12 @@ impl Commands {
     }
 }
 
+/// Something that runs beside a worker until it is dropped.
+pub type Beside = Option<Box<dyn std::any::Any>>;
+
+/// Function that prints a line of a worker's log.
+pub type Say = Box<dyn Fn(String) + Send>;
+
 /// A program's additions to its worker and to the worker's service.
 pub trait Extra<Q: Queue> {
     /// Number of slots unless the arguments say; `None` for one slot per core.
@@ -174,6 +181,16 @@ pub trait Extra<Q: Queue> {
     /// start.
     fn words(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
+    }
+
+    /// Starts what this program runs beside its worker, until the value is dropped. `say` prints a line of
+    /// the worker's log.
+    ///
+    /// # Errors
+    /// As the engine; if the system refuses a thread.
+    fn beside(&self, queue: &Arc<Q>, trust_file: bool, say: Say) -> Result<Beside> {
+        let _ = (queue, trust_file, say);
+        Ok(None)
     }
 
     /// Opens the queue.

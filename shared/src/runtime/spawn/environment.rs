@@ -33,6 +33,9 @@ const TOLD: &[&str] = &[
     "QUEUE_STATE",
     "QUEUE_EXIT_CODE",
     "QUEUE_SIGNAL",
+    "QUEUE_HOOK",
+    "QUEUE_EVENT_ID",
+    "QUEUE_EVENT_TYPE",
     FOLDER,
 ];
 

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::escape;
-use super::json::Moment;
 use crate::journal::{Cursor, Event};
 use crate::outcome::Reason;
 use crate::state::State;
+use crate::text::escape;
 use crate::text::events::data;
 pub use crate::text::events::details;
+use crate::text::json::Moment;
 
 /// An event as programs read it. Fields that the event does not have are left out.
 #[derive(Debug, Serialize)]
@@ -102,16 +102,15 @@ impl<'a> CloudEvent<'a> {
     /// The envelope of an event of the file that `source` names. Its id is the same at every read, also
     /// after a restore; the time in it tells an event from another that had its number before a restore.
     pub fn new(source: &'a str, cursor: Cursor, event: &'a Event) -> Self {
-        let at = event.at.0;
-        let id = match (event.seq, event.task) {
-            (Some(seq), _) => format!("{seq}-{at}"),
-            (None, task) => format!(
-                "{}-{}-{}-{at}",
-                event.kind.name(),
-                task.map_or(0, |task| task.0),
-                event.token.unwrap_or(0)
-            ),
-        };
+        Self::with_id(source, (cursor, event), id(event))
+    }
+
+    /// The same with an id of its own, for an event that is in no file.
+    pub(super) fn with_id(
+        source: &'a str,
+        (cursor, event): (Cursor, &'a Event),
+        id: String,
+    ) -> Self {
         Self {
             specversion: "1.0",
             id,
@@ -122,5 +121,24 @@ impl<'a> CloudEvent<'a> {
             datacontenttype: "application/json",
             data: EventView::new(event, Some(cursor)),
         }
+    }
+
+    /// The id.
+    pub(super) fn into_id(self) -> String {
+        self.id
+    }
+}
+
+/// Id of an event that a file has.
+fn id(event: &Event) -> String {
+    let at = event.at.0;
+    match (event.seq, event.task) {
+        (Some(seq), _) => format!("{seq}-{at}"),
+        (None, task) => format!(
+            "{}-{}-{}-{at}",
+            event.kind.name(),
+            task.map_or(0, |task| task.0),
+            event.token.unwrap_or(0)
+        ),
     }
 }
