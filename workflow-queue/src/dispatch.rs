@@ -8,6 +8,7 @@ use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
+use queue_core::hook::HookStanding;
 use queue_core::journal::{Event, of_task};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
@@ -25,8 +26,9 @@ use crate::plan::plan_retry;
 use crate::queue::WorkflowQueue;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    ageing, cancel, claim, edges, enqueue, events, facts, fire, heartbeat, next_waiting, pause,
-    reap, register, reprioritize, schedules, settings, stats, take_back, trim_log, verify, why,
+    ageing, cancel, claim, edges, enqueue, events, facts, fire, heartbeat, hooks, next_waiting,
+    pause, reap, register, reprioritize, schedules, settings, stats, take_back, trim_log, verify,
+    why,
 };
 use crate::submission::Submission;
 
@@ -148,6 +150,10 @@ impl Queue for WorkflowQueue {
 
     fn schedule_standing(&self) -> Result<ScheduleStanding> {
         self.read(schedules::standing)
+    }
+
+    fn hook_standings(&self) -> Result<Vec<HookStanding>> {
+        self.read(hooks::standings)
     }
 
     fn refuses(&self) -> Result<Option<Error>> {

@@ -40,11 +40,15 @@
 
 mod attempt;
 mod counts;
+#[cfg(feature = "cli")]
+mod deliver;
 mod details;
 mod dispatch;
 mod events;
 mod graph;
 pub mod handlers;
+mod hook;
+mod hooks;
 mod input;
 mod lease;
 mod limit;
@@ -66,6 +70,10 @@ pub use events::EventFollower;
 #[cfg(feature = "tokio")]
 pub use handlers::AsyncContext;
 pub use handlers::{Context, Handlers};
+pub use hook::{
+    DEFAULT_HOOK_LIMIT, DeadLetter, Hook, HookFigures, MOST_HOOKS, NewHook, can_be_chosen,
+};
+pub use hooks::Hooks;
 pub use input::Input;
 pub use lease::check_lease;
 pub use limit::{Limit, LimitKind, LimitStanding, Rate};
@@ -74,6 +82,7 @@ pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, Work
 pub use queue_core::clock::{BootTime, Clock, Now, SystemClock, Timestamp};
 pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
+pub use queue_core::hook::{HookSecret, HookStanding, HookTarget, HookUrl};
 pub use queue_core::journal::{Cursor, Event, EventFilter, EventKind, EventPage, OlderEvents};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};

@@ -80,6 +80,10 @@ pub const WORKFLOW: Line = Line {
             version: 3,
             sql: include_str!("../../schema/sqlite/workflow/003_events.sql"),
         },
+        Migration {
+            version: 4,
+            sql: include_str!("../../schema/sqlite/workflow/005_hooks.sql"),
+        },
     ],
     promotes: true,
     begin: Some(LOG_BEGAN),

@@ -40,7 +40,7 @@ const CORE_TABLES: [(&str, &str); 7] = [
     ("queue_holds", "task"),
     ("queue_settings", "id"),
 ];
-const WORKFLOW_TABLES: [(&str, &str); 8] = [
+const WORKFLOW_TABLES: [(&str, &str); 10] = [
     ("queue_limits", "id"),
     ("queue_dependencies", "task"),
     ("queue_upstream", "dependent"),
@@ -49,6 +49,8 @@ const WORKFLOW_TABLES: [(&str, &str); 8] = [
     ("queue_schedules", "id"),
     ("queue_firings", "schedule"),
     ("queue_scheduled", "task"),
+    ("queue_hooks", "id"),
+    ("queue_dead_letters", "id"),
 ];
 
 /// Longest stretch of keys that the search jumps over.

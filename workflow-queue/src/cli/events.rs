@@ -70,7 +70,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const COLUMNS: [Column; 4] = [left("TIME"), left("EVENT"), right("TASK"), left("DETAILS")];
 
 /// The names of all kinds, and the words that they begin with.
-fn words() -> Vec<&'static str> {
+pub(super) fn words() -> Vec<&'static str> {
     let names = EventKind::ALL.iter().map(|kind| kind.name());
     let groups = names
         .clone()
@@ -79,7 +79,7 @@ fn words() -> Vec<&'static str> {
     all.into_iter().collect()
 }
 
-fn kinds(word: &str) -> Result<Vec<EventKind>, String> {
+pub(super) fn kinds(word: &str) -> Result<Vec<EventKind>, String> {
     let is_meant = |kind: &EventKind| {
         let name = kind.name();
         name == word || name.split_once('.').is_some_and(|(group, _)| group == word)
@@ -112,22 +112,13 @@ impl Filter<'_> {
         let of_task =
             |tasks: &BTreeSet<TaskId>| event.task.is_some_and(|task| tasks.contains(&task));
         self.tasks.as_ref().is_none_or(of_task)
-            && self.queue.is_none_or(|queue| is_of_queue(event, queue))
+            && self.queue.is_none_or(|queue| event.is_of_queue(queue))
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
     }
 
     fn is_everything(&self) -> bool {
         self.tasks.is_none() && self.queue.is_none() && self.kinds.is_empty()
     }
-}
-
-/// True for an event of a task of the queue, and for one that names the queue.
-fn is_of_queue(event: &Event, queue: &str) -> bool {
-    let named = || {
-        let data: serde_json::Value = serde_json::from_str(event.data.as_deref()?).ok()?;
-        Some(data.get("queue")?.as_str()? == queue)
-    };
-    event.queue.as_deref() == Some(queue) || (event.task.is_none() && named() == Some(true))
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
@@ -208,7 +199,7 @@ fn tasks(
 }
 
 /// The position that a cursor or a time means.
-fn position(queue: &WorkflowQueue, since: &str) -> Result<Cursor, Failure> {
+pub(super) fn position(queue: &WorkflowQueue, since: &str) -> Result<Cursor, Failure> {
     if let Ok(cursor) = since.parse::<Cursor>() {
         return Ok(cursor);
     }

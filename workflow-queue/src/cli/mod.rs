@@ -4,6 +4,7 @@
 mod attempts;
 mod enqueue;
 mod events;
+mod hook;
 mod limit;
 mod list;
 mod promote;
@@ -49,6 +50,7 @@ pub(crate) enum Verb {
     Queues(cli::queues::Arguments),
     Limit(limit::Arguments),
     Schedule(schedule::Arguments),
+    Hook(hook::Arguments),
     Promote(promote::Arguments),
     Test(test::Arguments),
     #[cfg(feature = "web")]
@@ -83,6 +85,7 @@ impl Verb {
             Self::Queues(arguments) => cli::queues::run::<_, queues::Limits>(context, &arguments),
             Self::Limit(arguments) => limit::run(context, &arguments),
             Self::Schedule(arguments) => schedule::run(context, arguments),
+            Self::Hook(arguments) => hook::run(context, arguments),
             Self::Promote(arguments) => promote::run(context, &arguments),
             Self::Test(arguments) => test::run(context, &arguments),
             #[cfg(feature = "web")]

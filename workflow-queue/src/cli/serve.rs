@@ -1,13 +1,15 @@
 //! `serve`: the attempts, limits, schedules and events of the dashboard, beside what both programs show.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::Queue as _;
-use queue_core::cli::{self, Context, Failure, duration, json};
+use queue_core::cli::{self, Access, Context, Failure, duration, json, note};
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::journal::{Cursor, EventFilter, OlderEvents};
 use queue_core::task::TaskId;
+use queue_core::watch::deliver::{Deliverer, Notice, Options};
 use queue_core::web::{
     AttemptRow, FiringRow, LimitRow, ScheduleHistory, ScheduleRow, ScheduleSource, Sources,
 };
@@ -16,7 +18,7 @@ use workflow_queue::schedule::spec::Spec;
 use workflow_queue::{LimitKind, LimitStanding, Overview, Schedule, WorkflowQueue};
 
 use super::schedule::print;
-use super::{attempts, limit};
+use super::{attempts, hook, limit};
 
 pub(crate) fn run(
     context: &Context<WorkflowQueue>,
@@ -31,7 +33,32 @@ pub(crate) fn run(
             pause_schedule,
         ))
         .events(read_events);
+    // Refused before anything is delivered.
+    arguments.address()?;
+    let _deliverer = if arguments.is_read_only() {
+        None
+    } else {
+        deliverer(context)?
+    };
     cli::serve::run(context, arguments, sources)
+}
+
+/// The thread that delivers the events of hooks, if this process may.
+fn deliverer(context: &Context<WorkflowQueue>) -> std::result::Result<Option<Deliverer>, Failure> {
+    let mut options = context.options(Access::Write)?;
+    options.one_shot = false;
+    let queue = Arc::new((context.program.open)(context.path(), options)?);
+    if queue.refuses()?.is_some() {
+        return Ok(None);
+    }
+    let tell = |notice: &Notice| note(&hook::run::line(notice));
+    match Deliverer::start(queue, Options::new(), tell) {
+        Ok(deliverer) => Ok(Some(deliverer)),
+        Err(refusal) => {
+            note(&format!("hooks are not delivered here: {refusal}"));
+            Ok(None)
+        }
+    }
 }
 
 fn read_attempts(queue: &WorkflowQueue, id: TaskId) -> Result<Vec<AttemptRow>> {

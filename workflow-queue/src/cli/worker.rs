@@ -1,11 +1,15 @@
 //! `worker`: runs tasks under leases.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::cli::{Access, Context, Failure, duration, number, worker};
 use queue_core::error::Result;
+use queue_core::watch::deliver::{Deliverer, Notice, Options};
 use workflow_queue::{SqliteOptions, WorkflowQueue, check_lease};
+
+use super::hook;
 
 /// Run tasks
 ///
@@ -40,6 +44,10 @@ pub(crate) struct Leased {
         value_parser = duration::parse
     )]
     lease: Duration,
+
+    /// Deliver the events of hooks too, unless another process does
+    #[arg(long)]
+    hooks: bool,
 }
 
 const DEFAULT_LEASE: &str = "30s";
@@ -60,8 +68,24 @@ impl worker::Extra<WorkflowQueue> for Leased {
         if lease != DEFAULT_LEASE {
             words.extend(["--lease".to_owned(), lease]);
         }
+        words.extend(self.hooks.then(|| "--hooks".to_owned()));
         words.extend(self.batch_size.map(|size| size.to_string()));
         Ok(words)
+    }
+
+    fn beside(
+        &self,
+        queue: &Arc<WorkflowQueue>,
+        trust_file: bool,
+        say: worker::Say,
+    ) -> Result<worker::Beside> {
+        if !self.hooks {
+            return Ok(None);
+        }
+        let options = Options::new().trust_file(trust_file);
+        let tell = move |notice: &Notice| say(hook::run::line(notice));
+        let deliverer = Deliverer::start(Arc::clone(queue), options, tell)?;
+        Ok(Some(Box::new(deliverer)))
     }
 
     fn open(&self, context: &Context<WorkflowQueue>) -> Result<WorkflowQueue> {

@@ -13,6 +13,7 @@ pub(crate) mod events_before;
 pub(crate) mod facts;
 pub(crate) mod fire;
 pub(crate) mod heartbeat;
+pub(crate) mod hooks;
 pub(crate) mod journal;
 mod late;
 pub(crate) mod limits;

@@ -6,6 +6,7 @@ use queue_core::sqlite::{rows, verbs};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
+use super::hooks;
 use super::statements::{EVENTS_OLDEST, EVENTS_PRUNE};
 use crate::queue::WorkflowQueue;
 
@@ -14,7 +15,11 @@ const STEP: usize = 1_000;
 /// Most transactions of one call; what is left is deleted by the next.
 const MOST_STEPS: usize = 10;
 
-/// Deletes old events from the beginning of the log, up to the first of a task that has not ended. Several
+/// Time for which an event is kept for a hook that has not seen it.
+const KEPT_FOR_HOOKS: i64 = 7 * 24 * 3_600_000;
+
+/// Deletes old events from the beginning of the log, up to the first of a task that has not ended or, for
+/// a week, the first that a hook has not seen. Several
 /// processes may do it at the same time; each step deletes what is old then.
 pub(crate) fn trim_log(queue: &WorkflowQueue) -> Result<u64> {
     let mut deleted = 0;
@@ -60,6 +65,8 @@ fn is_trimmed(connection: &Connection, now: Timestamp) -> Result<bool> {
 fn old(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<i64>> {
     let retain = verbs::settings(connection)?.retain;
     let before = now.0.saturating_sub_unsigned(retain);
+    let for_hooks = now.0.saturating_sub(KEPT_FOR_HOOKS);
+    let seen = hooks::floor(connection)?.unwrap_or(i64::MAX);
     // One look further, for the age of the last.
     let looks_at = i64::try_from(most).unwrap_or(i64::MAX - 1) + 1;
     let found = rows::all(connection, EVENTS_OLDEST, [looks_at], |row| {
@@ -76,7 +83,10 @@ fn old(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<i64>>
         })
         .collect();
     ages.reverse();
-    let is_old = |(one, age): &((i64, i64, bool), i64)| *age < before && !one.2;
+    let is_old = |((seq, _, is_open), age): &((i64, i64, bool), i64)| {
+        let is_seen = *seq <= seen || *age < for_hooks;
+        *age < before && is_seen && !is_open
+    };
     let old = found.into_iter().zip(ages).take(most).take_while(is_old);
     Ok(old.map(|((seq, ..), _)| seq).collect())
 }

@@ -7,6 +7,8 @@ mod drains;
 #[cfg(test)]
 mod flow_runs;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod inputs;
 #[cfg(test)]
 mod leases;

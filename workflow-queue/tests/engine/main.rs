@@ -10,6 +10,7 @@ mod dependency;
 mod events;
 mod heartbeat;
 mod hold;
+mod hooks;
 mod inputs;
 mod key;
 mod lease;

@@ -1,0 +1,1 @@
+DELETE FROM queue_dead_letters WHERE id = ?2 AND hook = ?1

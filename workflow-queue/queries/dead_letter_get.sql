@@ -1,0 +1,1 @@
+SELECT event, kind, body FROM queue_dead_letters WHERE id = ?2 AND hook = ?1

@@ -1,0 +1,1 @@
+DELETE FROM queue_hooks WHERE id = ?1
