@@ -7,8 +7,8 @@
 //!   request: [`cuts`], [`errors`], [`sim`]. They use [`disk`], which models the effects of a power
 //!   cut, [`vfs`], which connects it to `SQLite`, [`test_machine`] and [`workload`].
 //! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`],
-//!   [`full`], [`clock`], [`backup`], [`environment`], [`identity`], [`schedules`], [`shortage`], [`files`]. They use
-//!   [`process`].
+//!   [`full`], [`clock`], [`backup`], [`environment`], [`identity`], [`schedules`], [`shortage`], [`files`],
+//!   [`readers`]. They use [`process`].
 //! - The parsers and decoders of untrusted input, with millions of inputs: [`fuzz`].
 //! - The tests themselves: [`planted`].
 
@@ -31,6 +31,7 @@ pub mod kills;
 mod mix;
 pub mod planted;
 pub mod process;
+pub mod readers;
 pub mod schedules;
 pub mod scorecard;
 pub mod shortage;

@@ -14,7 +14,7 @@ use queue_proof::scorecard::{self, Line};
 use queue_proof::shortage::{self, Shortage};
 use queue_proof::{
     Result, backup, children, clock, environment, files, full, fuzz, identity, kills, planted,
-    schedules, syscalls, zombies,
+    readers, schedules, syscalls, zombies,
 };
 
 /// Both programs.
@@ -71,6 +71,10 @@ enum Verb {
     Identity(Identity),
     /// Kill workers while schedules fire
     Schedules(Schedules),
+    /// Kill deliverers, workers and producers while hooks get events
+    Hooks(Readers),
+    /// Kill followers of the event log, workers and producers
+    Followers(Readers),
     /// Run short of the database file, disk space or descriptors under load (a full disk needs the
     /// right to mount)
     Shortage(Shortages),
@@ -105,6 +109,16 @@ struct Kills {
 struct Schedules {
     /// Number of workers to kill
     #[arg(long, default_value_t = 100)]
+    kills: u64,
+    /// Seed of the random choices
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+struct Readers {
+    /// Number of processes to kill
+    #[arg(long, default_value_t = 200)]
     kills: u64,
     /// Seed of the random choices
     #[arg(long, default_value_t = 1)]
@@ -239,6 +253,8 @@ fn main() -> ExitCode {
         }
         Verb::Identity(args) => identity::run(&BOTH, args.count).map(report_faults),
         Verb::Schedules(args) => schedules::run(args.kills, args.seed).map(report_faults),
+        Verb::Hooks(args) => readers::hooks(args.kills, args.seed).map(report_faults),
+        Verb::Followers(args) => readers::followers(args.kills, args.seed).map(report_faults),
         Verb::Shortage(args) => run_shortages(args),
         Verb::Files(args) => run_files(args),
         Verb::Fuzz(args) => fuzz::run(args.runs, &args.targets, say).map(|figure| vec![figure]),

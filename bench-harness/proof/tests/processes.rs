@@ -5,7 +5,7 @@ use std::time::Duration;
 use queue_proof::process::Program;
 use queue_proof::shortage::{self, Shortage};
 use queue_proof::{
-    Result, backup, children, clock, environment, full, identity, schedules, zombies,
+    Result, backup, children, clock, environment, full, identity, readers, schedules, zombies,
 };
 use queue_testing::{not_permitted, skipped};
 
@@ -109,5 +109,21 @@ fn a_backup_under_its_final_name_is_whole_and_holds_every_acknowledged_task() ->
     let (figure, faults) = backup::run(24, 1)?;
     assert_eq!(faults, [""; 0]);
     assert!(figure.count >= 24, "{figure:?}");
+    Ok(())
+}
+
+#[test]
+fn no_kill_loses_an_event_of_a_hook_or_changes_their_order() -> Result<()> {
+    let (figure, faults) = readers::hooks(60, 1)?;
+    assert_eq!(faults, [""; 0]);
+    assert!(figure.count > 20, "{figure:?}");
+    Ok(())
+}
+
+#[test]
+fn no_kill_loses_an_event_of_a_follower_or_changes_their_order() -> Result<()> {
+    let (figure, faults) = readers::followers(60, 1)?;
+    assert_eq!(faults, [""; 0]);
+    assert!(figure.count > 20, "{figure:?}");
     Ok(())
 }

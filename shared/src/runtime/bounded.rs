@@ -13,6 +13,7 @@ use rustix::fs::{MemfdFlags, OFlags, fcntl_setfl, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, kill_process_group};
 
+use super::inherited::heed_sigchld;
 use super::resolve::program;
 use super::spawn::{Environment, Spawn, Spawned, Status};
 use crate::clock::{Clock as _, SystemClock};
@@ -65,6 +66,7 @@ impl Bounded<'_> {
     /// A sentence, if it cannot be started.
     pub(crate) fn run(&self) -> Result<BoundedEnd, String> {
         let refused = |error: rustix::io::Errno| format!("the command cannot be started: {error}");
+        heed_sigchld().map_err(|error| error.to_string())?;
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
         fcntl_setfl(&reader, OFlags::NONBLOCK).map_err(refused)?;
         let child = self.start(&writer)?;

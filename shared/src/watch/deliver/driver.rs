@@ -207,10 +207,15 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
                 let pause = pause.map_or(LOOK_EVERY, Duration::from_millis);
                 return Ok(pause.min(LOOK_EVERY));
             }
+            // All of them, whatever happens: the machine waits for the answer to each.
+            let mut first = Ok(());
             for action in step.actions {
-                let input = self.perform(action)?;
-                self.inputs.extend(input);
+                match self.perform(action) {
+                    Ok(input) => self.inputs.extend(input),
+                    Err(error) => first = first.and(Err(error)),
+                }
             }
+            first?;
             if self.counter.is_none() {
                 self.refresh()?;
             }
@@ -237,7 +242,13 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
 
     fn perform(&mut self, action: Action) -> Result<Option<Input>> {
         match action {
-            Action::Read { hook, after } => self.read(hook, after).map(Some),
+            Action::Read { hook, after } => {
+                let read = self.read(hook, after);
+                if read.is_err() {
+                    self.inputs.push(nothing_read(hook, after));
+                }
+                read.map(Some)
+            }
             Action::Deliver { hook, letter } => Ok(self.send(hook, letter)),
             Action::DeliverAgain { hook, letter } => Ok(match self.kept(hook, letter) {
                 Ok(letter) => self.send(hook, letter),
@@ -249,16 +260,9 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
 
     fn read(&mut self, hook: HookId, after: Cursor) -> Result<Input> {
         let source = self.source()?;
-        let page = self.store.events(after, PAGE);
+        let page = self.store.events(after, PAGE)?;
         let Some(stored) = self.hooks.get(&hook) else {
             return Ok(nothing_read(hook, after));
-        };
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                self.inputs.push(nothing_read(hook, after));
-                return Err(error);
-            }
         };
         let now = self.store.now().wall;
         let (letters, end) = stored.choice.letters(&source, (after, now), &page)?;
@@ -454,3 +458,6 @@ fn clipped(mut reason: String) -> String {
     reason.truncate(end);
     reason
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,14 +115,14 @@ fn view(hook: &Hook) -> View<'_> {
 
 fn events(hook: &Hook) -> String {
     let names: Vec<&str> = hook.kinds.iter().map(|kind| kind.name()).collect();
-    let mut text = match names.as_slice() {
+    let text = match names.as_slice() {
         [first, second, _, rest @ ..] => format!("{first} {second} and {} more", rest.len() + 1),
         few => few.join(" "),
     };
-    if !hook.queues.is_empty() {
-        text += &format!(" of {}", hook.queues.join(" "));
+    if hook.queues.is_empty() {
+        return text;
     }
-    text
+    format!("{text} of {}", hook.queues.join(" "))
 }
 
 fn state(hook: &Hook, now: Timestamp) -> String {

@@ -2,6 +2,7 @@
 
 mod beside;
 mod fast_queue;
+mod hooks;
 mod running;
 mod schedules;
 mod storage;
@@ -73,11 +74,12 @@ const FAILED_SYNC: Suite = Suite {
 };
 
 /// Every fault, by layer from the file up to the workflow.
-pub const FAULTS: [&[Fault]; 6] = [
+pub const FAULTS: [&[Fault]; 7] = [
     storage::STORAGE,
     beside::BESIDE,
     running::RUNNING,
     fast_queue::FAST_QUEUE,
     workflow_queue::WORKFLOW_QUEUE,
     schedules::SCHEDULES,
+    hooks::HOOKS,
 ];

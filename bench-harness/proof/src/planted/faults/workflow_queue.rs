@@ -126,8 +126,8 @@ pub(super) const WORKFLOW_QUEUE: &[Fault] = &[
     Fault {
         name: "a retention that deletes events of open tasks",
         file: "workflow-queue/src/sqlite/trim_log.rs",
-        find: "*age < before && !one.2",
-        replace: "*age < before",
+        find: "*age < before && is_seen && !is_open",
+        replace: "*age < before && (is_seen || *is_open)",
         suite: workflow("engine", "events"),
     },
     Fault {
