@@ -77,7 +77,16 @@ pub(crate) fn selectors(bytes: &[u8]) {
         return;
     };
     match select::parse(text) {
-        Ok(selectors) => check_selectors(&selectors, text),
+        Ok(selectors) => {
+            // A name or key may hold commas.
+            let count = if select::is_named(text) {
+                1
+            } else {
+                text.split(',').count()
+            };
+            assert_eq!(selectors.len(), count);
+            check_selectors(&selectors);
+        }
         Err(sentence) => check_sentence(&sentence),
     }
     if let Some(worker) = WorkerId::parse(text) {
@@ -85,14 +94,7 @@ pub(crate) fn selectors(bytes: &[u8]) {
     }
 }
 
-fn check_selectors(selectors: &[Selector], text: &str) {
-    // A name or key may hold commas.
-    let count = if select::is_named(text) {
-        1
-    } else {
-        text.split(',').count()
-    };
-    assert_eq!(selectors.len(), count);
+fn check_selectors(selectors: &[Selector]) {
     for selector in selectors {
         match selector {
             Selector::One(id) => assert!(id.0 >= 1),
@@ -130,10 +132,9 @@ pub(crate) fn conditions(bytes: &[u8]) {
         match parsed {
             Ok(selectors) => {
                 assert!(!selectors.contains(&Selector::All));
-                let ids = text.split(':').next().unwrap_or_default();
-                if !selectors.is_empty() {
-                    check_selectors(&selectors, ids);
-                }
+                // Only the first name may hold commas, and a condition may follow the last selector.
+                assert!(selectors.len() <= text.split(',').count());
+                check_selectors(&selectors);
             }
             Err(sentence) => check_sentence(&sentence),
         }
