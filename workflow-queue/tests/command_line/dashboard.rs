@@ -134,7 +134,13 @@ fn events_are_shown_the_newest_first_and_filtered() {
         "{task:?}"
     );
     assert_eq!(rows("/events?kind=task.failed&queue=other").0.len(), 0);
-    for wrong in ["before=x", "before=7.1.1", "task=x"] {
+    for wrong in [
+        "before=x",
+        "before=1.2",
+        "before=7.1.1",
+        "task=x",
+        "kind=%3Cb%3E",
+    ] {
         let answer = dashboard.get(&format!("/events?{wrong}"));
         assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
     }

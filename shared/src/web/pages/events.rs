@@ -34,18 +34,23 @@ struct Asked {
 
 impl Asked {
     /// # Errors
-    /// [`Problem::Invalid`] for a task that is no number.
+    /// [`Problem::Invalid`] for a task that is no number, and for a kind that does not exist.
     fn of(pairs: &Pairs) -> Result<Self, Problem> {
         let task = pairs.get("task").map(|text| {
             let text = text.trim().trim_start_matches('#');
             let no_number = || Problem::Invalid("a task has a number".to_owned());
             text.parse().map_err(|_| no_number())
         });
-        Ok(Self {
+        let asked = Self {
             kind: pairs.get("kind").map(str::to_owned),
             queue: pairs.get("queue").map(str::to_owned),
             task: task.transpose()?,
-        })
+        };
+        if asked.kind.is_some() && asked.kinds().is_empty() {
+            let clause = "there is no such kind of event".to_owned();
+            return Err(Problem::Invalid(clause));
+        }
+        Ok(asked)
     }
 
     /// Pairs that read back as this.
