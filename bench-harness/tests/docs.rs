@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use queue_core::watch::FAMILIES;
 use queue_testing::docs;
 use queue_testing::docs::pages::markdown_in;
 use queue_testing::docs::session::Session;
@@ -257,4 +258,57 @@ fn the_page_of_events_has_every_type_with_its_meaning() {
         .skip(2);
     let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_page_of_metrics_has_every_family_with_its_meaning() {
+    let (root, _) = workspace_and_programs();
+    let page = std::fs::read_to_string(root.join("docs/reference/metrics.md")).unwrap();
+    let row = |family: &&queue_core::watch::Family| {
+        let labels = family.labels.iter().map(|label| format!("`{label}`"));
+        let labels = labels.collect::<Vec<_>>().join(", ");
+        let cells = [
+            &format!("`{}`", family.name),
+            family.kind.as_str(),
+            &labels,
+            family.help,
+        ];
+        let cells = cells.map(|cell| {
+            if cell.is_empty() {
+                String::new()
+            } else {
+                format!(" {cell}")
+            }
+        });
+        format!("|{} |", cells.join(" |"))
+    };
+    let expected: Vec<String> = FAMILIES.iter().map(row).collect();
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| metric |"))
+        .skip(2);
+    let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_dashboard_for_grafana_asks_for_exported_metrics_alone() {
+    let (root, _) = workspace_and_programs();
+    let path = root.join("docs/guide/monitoring/grafana.json");
+    let dashboard = std::fs::read_to_string(path).unwrap();
+    serde_json::from_str::<serde_json::Value>(&dashboard).unwrap();
+    let endings = ["_bucket", "_sum", "_count"];
+    let is_exported = |name: &str| {
+        let times = endings.iter().find_map(|ending| name.strip_suffix(ending));
+        FAMILIES.iter().any(|family| {
+            family.name == name
+                || (family.kind == queue_core::watch::Kind::Histogram && Some(family.name) == times)
+        })
+    };
+    let words = dashboard.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: Vec<&str> = words.filter(|word| word.starts_with("queue_")).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(is_exported(name), "{name}");
+    }
 }

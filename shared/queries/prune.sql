@@ -3,4 +3,4 @@
 DELETE FROM queue_tasks
 WHERE id = ?1 AND (1 << state) & ?2 <> 0 AND finished_at < ?3
   AND id < (SELECT max(id) FROM queue_tasks)
-RETURNING state, created_at
+RETURNING state, created_at, queue

@@ -1,11 +1,13 @@
 //! Operations of an engine. The runtime, both command lines, the conformance suite and the
 //! simulator know an engine only through this trait.
 
+mod alert;
 mod backlog;
 mod change;
 mod edit;
 mod fact;
 mod finding;
+pub mod gauges;
 mod list_query;
 mod occupancy;
 mod prune_request;
@@ -19,11 +21,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::alert::{Alert, AlertChange, AlertKind, AlertPhase, AlertRule, AlertState};
 pub use self::backlog::Backlog;
 pub use self::change::Change;
 pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
 pub use self::finding::{Finding, Invariant, Repaired};
+pub use self::gauges::{Gauges, LimitGauge, QueueGauges};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
 pub use self::occupancy::Occupancy;
 pub use self::prune_request::PruneRequest;
@@ -40,7 +44,7 @@ use crate::clock::{Now, Timestamp};
 use crate::coordination::{Coordination, Wake};
 use crate::error::{Error, Result};
 use crate::hook::HookStanding;
-use crate::journal::{Event, of_task};
+use crate::journal::{Event, Rollup, Span, of_task};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::settings::{FileSetting, FileSettings};
@@ -143,6 +147,38 @@ pub trait Queue: Send + Sync + 'static {
     /// from being deleted. `None` if there is no such task.
     fn log_keeper(&self) -> Result<Option<TaskId>> {
         Ok(None)
+    }
+
+    /// Adds new tasks and events to the sums of their queues, which [`rollups`](Self::rollups) reads: at
+    /// most `steps` times 10,000 of each. Returns true if nothing was left. Any number of processes may
+    /// do it: each task and event is added once.
+    fn fold(&self, steps: usize) -> Result<bool> {
+        let _ = steps;
+        Ok(true)
+    }
+
+    /// Sums of the queues in the spans that begin at `from` or later, by time, as far as somebody folded
+    /// them. Those of all time begin at 0. Empty without a log.
+    fn rollups(&self, span: Span, from: Timestamp) -> Result<Vec<Rollup>> {
+        let _ = (span, from);
+        Ok(Vec::new())
+    }
+
+    /// Alerts of the file, by name; none for an engine without.
+    fn alerts(&self) -> Result<Vec<Alert>> {
+        Ok(Vec::new())
+    }
+
+    /// Stores the next state of an alert, and its change as an event. Returns false if somebody else has
+    /// changed the alert since it was read: nothing is stored then.
+    fn record_alert(
+        &self,
+        alert: &Alert,
+        next: AlertState,
+        change: Option<AlertChange>,
+    ) -> Result<bool> {
+        let _ = (alert, next, change);
+        Ok(false)
     }
 
     /// Takes back tasks that workers of an older version could not read and set aside, if this
@@ -313,6 +349,10 @@ pub trait Queue: Send + Sync + 'static {
     /// Handler queues with running or scheduled tasks. Its cost depends on the number of those tasks, of
     /// which some 20,000 are looked at.
     fn occupancy(&self) -> Result<Vec<Occupancy>>;
+
+    /// Numbers of tasks by queue and state, counted up to a bound (see [`gauges`]), and of running tasks
+    /// by limit. Takes some milliseconds, however many tasks there are.
+    fn gauges(&self) -> Result<Gauges>;
 
     /// True if a task or a setting ever named the queue.
     fn knows_queue(&self, name: &str) -> Result<bool> {

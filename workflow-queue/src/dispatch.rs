@@ -9,11 +9,12 @@ use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::hook::HookStanding;
-use queue_core::journal::{Event, of_task};
+use queue_core::journal::{Event, Rollup, Span, of_task};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
-    Change, ClaimOrder, Edit, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
-    RetryPlan, ScheduleStanding, Stats, TaskCopy, Waits, WorkerInfo,
+    Alert, AlertChange, AlertState, Change, ClaimOrder, Edit, Enqueued, Fact, Gauges, Invariant,
+    PruneRequest, Queue, Reaped, Repaired, RetryPlan, ScheduleStanding, Stats, TaskCopy, Waits,
+    WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::{aside, verbs};
@@ -26,9 +27,9 @@ use crate::plan::plan_retry;
 use crate::queue::WorkflowQueue;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    ageing, cancel, claim, edges, enqueue, events, facts, fire, heartbeat, hooks, next_waiting,
-    pause, reap, register, reprioritize, schedules, settings, stats, take_back, trim_log, verify,
-    why,
+    ageing, alert, cancel, claim, edges, enqueue, events, facts, fire, fold, gauges, heartbeat,
+    hooks, next_waiting, pause, reap, register, reprioritize, schedules, settings, stats, sums,
+    take_back, trim_log, verify, why,
 };
 use crate::submission::Submission;
 
@@ -124,6 +125,28 @@ impl Queue for WorkflowQueue {
         trim_log::keeper(self)
     }
 
+    fn fold(&self, steps: usize) -> Result<bool> {
+        fold::fold(self, steps)
+    }
+
+    fn rollups(&self, span: Span, from: Timestamp) -> Result<Vec<Rollup>> {
+        self.read(|connection| sums::rollups(connection, span, from))
+    }
+
+    fn alerts(&self) -> Result<Vec<Alert>> {
+        self.read(alert::alerts)
+    }
+
+    fn record_alert(
+        &self,
+        alert: &Alert,
+        next: AlertState,
+        change: Option<AlertChange>,
+    ) -> Result<bool> {
+        let alert = alert.clone();
+        self.write(move |writing| alert::record(writing, &alert, next, change))
+    }
+
     fn take_back(&self) -> Result<usize> {
         if self.database().read(aside::readable)?.is_empty() {
             return Ok(0);
@@ -142,6 +165,10 @@ impl Queue for WorkflowQueue {
 
     fn fire(&self) -> Result<Option<Timestamp>> {
         fire::fire(self)
+    }
+
+    fn gauges(&self) -> Result<Gauges> {
+        gauges::gauges(self)
     }
 
     fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {

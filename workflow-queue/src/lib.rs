@@ -83,14 +83,18 @@ pub use queue_core::clock::{BootTime, Clock, Now, SystemClock, Timestamp};
 pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
 pub use queue_core::hook::{HookSecret, HookStanding, HookTarget, HookUrl};
-pub use queue_core::journal::{Cursor, Event, EventFilter, EventKind, EventPage, OlderEvents};
+pub use queue_core::journal::{
+    AttemptEnd, Cursor, Event, EventFilter, EventKind, EventPage, Histogram, OlderEvents, Rollup,
+    Span, Sums,
+};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, Damaged, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
-    Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Invariant,
-    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, ScheduleStanding,
-    Serves, Stats, TaskCopy, Waiter, Waits, WorkerInfo,
+    Alert, AlertChange, AlertKind, AlertPhase, AlertRule, AlertState, Change, ClaimOrder,
+    DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Gauges, Invariant, LimitGauge,
+    ListQuery, PruneRequest, Queue, QueueGauges, QueueInfo, Reaped, Repaired, RetryPlan,
+    ScheduleStanding, Serves, Stats, TaskCopy, Waiter, Waits, WorkerInfo,
 };
 pub use queue_core::random::{Random, SystemRandom};
 #[cfg(feature = "tokio")]

@@ -3,7 +3,7 @@
 use queue_core::claim::Claim;
 use queue_core::coordination::Wake;
 use queue_core::error::Result;
-use queue_core::queue::{Change, Enqueued, Queue};
+use queue_core::queue::{AlertRule, Change, Enqueued, Queue};
 use queue_core::runtime::last_outputs;
 use queue_core::task::TaskId;
 use queue_core::workflow::Edge;
@@ -14,7 +14,7 @@ use crate::details::Details;
 use crate::input::Input;
 use crate::limit::{Limit, LimitStanding};
 use crate::queue::WorkflowQueue;
-use crate::sqlite::{attempts, edges, enqueue, facts, limits};
+use crate::sqlite::{alert, attempts, edges, enqueue, facts, limits};
 use crate::submission::Submission;
 use crate::workflow_task::WorkflowTask;
 
@@ -158,6 +158,25 @@ impl WorkflowQueue {
         limit.validate(|name| self.knows_queue(name))?;
         let limit = limit.clone();
         self.write(move |writing| writing.set_limit(&limit))
+    }
+
+    /// Sets an alert, or adds it. One that changes begins quiet. Returns true if that changed anything.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a rule that breaks a bound.
+    pub fn set_alert(&self, rule: &AlertRule) -> Result<bool> {
+        rule.check()?;
+        let rule = rule.clone();
+        self.write(move |writing| alert::set(writing, &rule))
+    }
+
+    /// Removes an alert. Returns true if there was one.
+    ///
+    /// # Errors
+    /// The errors of every writing method.
+    pub fn remove_alert(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.write(move |writing| alert::remove(writing, &name))
     }
 
     /// All limits.

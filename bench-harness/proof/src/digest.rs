@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row};
 use crate::mix::Mix;
 
 /// Every table of both engines, in a fixed order.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 23] = [
     "SELECT * FROM queue_tasks ORDER BY id",
     "SELECT * FROM queue_outputs ORDER BY task",
     "SELECT * FROM queue_earlier_outputs ORDER BY task, attempt",
@@ -25,6 +25,9 @@ const TABLES: [&str; 20] = [
     "SELECT * FROM queue_schedules ORDER BY id",
     "SELECT * FROM queue_firings ORDER BY schedule, slot",
     "SELECT * FROM queue_scheduled ORDER BY task",
+    "SELECT * FROM queue_rollups ORDER BY span, start, queue",
+    "SELECT * FROM queue_folded",
+    "SELECT * FROM queue_alerts ORDER BY id",
     "SELECT * FROM queue_hooks ORDER BY id",
     "SELECT * FROM queue_dead_letters ORDER BY id",
 ];

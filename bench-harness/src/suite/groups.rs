@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::findings::Findings;
 use super::{
-    bulk, cli, commands, crash, dag, dashboard, depth, handlers, hundred, idle, memory, processes,
-    queues, schedules, single, sleepers, threads, wakeup,
+    bulk, cli, commands, crash, dag, dashboard, depth, handlers, hundred, idle, memory, metrics,
+    processes, queues, schedules, single, sleepers, threads, wakeup,
 };
 use crate::Result;
 use crate::report::Figure;
@@ -162,6 +162,12 @@ pub(super) const GROUPS: &[Group] = &[
         "add-task, --stdin and status as processes",
         cli::measure::<Fast>,
         cli::measure::<Workflow>,
+    ),
+    both(
+        "metrics",
+        "scrapes of a file with 1 M tasks, idle and under load",
+        metrics::measure::<Fast>,
+        metrics::measure::<Workflow>,
     ),
     both(
         "memory",

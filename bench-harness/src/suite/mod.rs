@@ -23,6 +23,7 @@ mod hundred;
 mod idle;
 mod kept;
 mod memory;
+mod metrics;
 mod process;
 mod processes;
 mod progress;

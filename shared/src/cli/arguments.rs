@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::program::Context;
 use super::{
     Failure, backup, cancel, complete, completions, config, doctor, edit, health, history, hold,
-    log, man, pause, prune, reap, release, reprioritize, rerun, restore, salvage, service,
+    log, man, metrics, pause, prune, reap, release, reprioritize, rerun, restore, salvage, service,
     settings, show, shrink, start, verify, wait, why, workers,
 };
 use crate::queue::Queue;
@@ -49,6 +49,7 @@ pub enum Verb {
     Settings(settings::Arguments),
     Service(service::Arguments),
     Health(health::Arguments),
+    Metrics(metrics::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
     Shrink(shrink::Arguments),
@@ -91,6 +92,7 @@ impl Verb {
             Self::Settings(arguments) => settings::run(context, &arguments),
             Self::Service(arguments) => service::run(context, &arguments),
             Self::Health(arguments) => health::run(context, &arguments),
+            Self::Metrics(arguments) => metrics::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),
             Self::Shrink(arguments) => shrink::run(context, &arguments),

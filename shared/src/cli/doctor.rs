@@ -228,6 +228,9 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
 fn health<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     let mut checks = judge(&Readings::take(queue)?);
     checks.retain(|check| !matches!(check.name, "workers" | "log"));
+    // Of these only what is found is of interest here.
+    let is_of_log = |check: &Check| matches!(check.name, "stuck" | "alerts");
+    checks.retain(|check| check.level > Level::Ok || !is_of_log(check));
     let finding = |check: Check| {
         let advice = check.advice.map(|advice| completed(context, advice));
         let (value, problem) = match (check.level, advice) {

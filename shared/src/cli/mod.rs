@@ -45,6 +45,7 @@ mod likeness;
 pub mod list;
 mod log;
 mod man;
+mod metrics;
 mod own_variable;
 mod pause;
 mod process_setup;

@@ -61,6 +61,10 @@ kinds! {
     LimitSet = 23, "limit.set", "A limit was set.";
     LimitRemoved = 24, "limit.removed", "A limit was removed.";
     SettingChanged = 25, "setting.changed", "A setting of the file changed.";
+    AlertSet = 26, "alert.set", "An alert got another rule.";
+    AlertRemoved = 27, "alert.removed", "An alert was removed.";
+    AlertFired = 28, "alert.fired", "An alert fires: its reading is above its threshold.";
+    AlertCleared = 29, "alert.cleared", "An alert does not fire any more.";
     ScheduleAdded = 30, "schedule.added", "A schedule was added.";
     ScheduleEdited = 31, "schedule.edited", "A schedule got other times or another task.";
     ScheduleRemoved = 32, "schedule.removed", "A schedule was removed.";

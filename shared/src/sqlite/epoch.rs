@@ -16,6 +16,8 @@ const HELD_ID_HEAD: &str = statement(include_str!("../../queries/restore/held_id
 const FIRINGS: &str = statement(include_str!("../../queries/restore/firings.sql"));
 const SCHEDULES: &str = statement(include_str!("../../queries/restore/schedules.sql"));
 const EVENT: &str = statement(include_str!("../../queries/restore/event.sql"));
+const ROLLUPS: &str = statement(include_str!("../../queries/restore/rollups.sql"));
+const FOLDED: &str = statement(include_str!("../../queries/restore/folded.sql"));
 const TOKENS: &str = statement(include_str!("../../queries/restore/tokens.sql"));
 
 /// Bits of a token that count the claims of one task in one epoch. The epoch is in the bits above.
@@ -89,6 +91,10 @@ pub(super) fn begin(
     }
     if has_log {
         connection.execute(EVENT, params![now.0, next.epoch])?;
+    }
+    if connection.table_exists(None, "queue_folded")? {
+        connection.execute(ROLLUPS, [])?;
+        connection.execute(FOLDED, [])?;
     }
     Ok(next.epoch)
 }

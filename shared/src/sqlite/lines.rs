@@ -82,7 +82,15 @@ pub const WORKFLOW: Line = Line {
         },
         Migration {
             version: 4,
-            sql: include_str!("../../schema/sqlite/workflow/005_hooks.sql"),
+            sql: include_str!("../../schema/sqlite/workflow/004_rollups.sql"),
+        },
+        Migration {
+            version: 5,
+            sql: include_str!("../../schema/sqlite/workflow/005_alerts.sql"),
+        },
+        Migration {
+            version: 6,
+            sql: include_str!("../../schema/sqlite/workflow/006_hooks.sql"),
         },
     ],
     promotes: true,

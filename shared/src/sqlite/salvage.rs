@@ -28,7 +28,8 @@ const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.
 
 /// Tables that are read, each with the first column of its key. A table that the file's version of
 /// the line does not have yet is empty. Left out are `queue_schema`, which is created with the new
-/// file, workers, none of which lives, and counts of open dependencies, which are computed anew.
+/// file, workers, none of which lives, counts of open dependencies, which are computed anew, and sums of
+/// the log, which are folded anew.
 const EVENTS: &str = "queue_events";
 const FILE_TABLE: (&str, &str) = ("queue_file", "id");
 const CORE_TABLES: [(&str, &str); 7] = [
@@ -40,7 +41,7 @@ const CORE_TABLES: [(&str, &str); 7] = [
     ("queue_holds", "task"),
     ("queue_settings", "id"),
 ];
-const WORKFLOW_TABLES: [(&str, &str); 10] = [
+const WORKFLOW_TABLES: [(&str, &str); 11] = [
     ("queue_limits", "id"),
     ("queue_dependencies", "task"),
     ("queue_upstream", "dependent"),
@@ -49,6 +50,7 @@ const WORKFLOW_TABLES: [(&str, &str); 10] = [
     ("queue_schedules", "id"),
     ("queue_firings", "schedule"),
     ("queue_scheduled", "task"),
+    ("queue_alerts", "id"),
     ("queue_hooks", "id"),
     ("queue_dead_letters", "id"),
 ];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::Space;
-use super::readings::{HookReading, OldestTask, Readings};
+use super::readings::{HookReading, OldestTask, Readings, StuckTask};
 use crate::text::{escape, moment, size};
 
 /// Free space below which work will soon stop, unless a tenth of the disk is less.
@@ -82,6 +82,8 @@ pub fn judge(readings: &Readings) -> Vec<Check> {
         workers(readings),
         leases(readings.expired),
     ];
+    checks.extend(readings.stuck.as_deref().map(stuck));
+    checks.extend(readings.firing.as_deref().map(alerts));
     checks.extend(readings.disk.map(disk));
     checks.extend(readings.memory.map(memory));
     checks.push(log(readings.log_bytes));
@@ -196,6 +198,41 @@ fn leases(expired: usize) -> Check {
     check("leases", found, bad)
 }
 
+fn stuck(tasks: &[StuckTask]) -> Check {
+    let found = match tasks.iter().max_by_key(|task| task.elapsed) {
+        None => "no task runs for much longer than others of its queue".to_owned(),
+        Some(StuckTask { id, elapsed, usual }) => {
+            let (elapsed, usual) = (moment::rough(*elapsed), moment::rough(*usual));
+            let others = match tasks.len() - 1 {
+                0 => String::new(),
+                others => format!(", and {others} more run for too long"),
+            };
+            format!(
+                "task {id} runs for {elapsed}, and others of its queue for {usual} at most{others}"
+            )
+        }
+    };
+    let advice = "it may wait for something that never comes: see {log ID}; {cancel ID} ends it";
+    let bad = (!tasks.is_empty()).then_some((Level::Warning, advice));
+    counted(check("stuck", found, bad), tasks.len())
+}
+
+fn alerts(firing: &[String]) -> Check {
+    let names: Vec<_> = firing.iter().map(|name| escape::line(name)).collect();
+    let found = match names.as_slice() {
+        [] => "none fires".to_owned(),
+        names => format!("{} firing", names.join(", ")),
+    };
+    let bad = (!firing.is_empty()).then_some((Level::Warning, "see {alert list}"));
+    counted(check("alerts", found, bad), firing.len())
+}
+
+/// Adds a number of which none is good.
+fn counted(check: Check, number: usize) -> Check {
+    let number = u32::try_from(number).map_or(f64::MAX, f64::from);
+    measured(check, number, "", 0.0, Level::Warning)
+}
+
 fn disk(space: Space) -> Check {
     let limit = LITTLE_SPACE.min(space.total / 10);
     let advice = "free some space; {prune} and {shrink} make the file smaller";
@@ -296,8 +333,9 @@ mod tests {
     use std::time::Duration;
 
     use super::super::machine::Space;
-    use super::super::readings::{HookReading, OldestTask, Readings};
+    use super::super::readings::{HookReading, OldestTask, Readings, StuckTask};
     use super::{Check, Level, judge, worst};
+    use crate::task::TaskId;
 
     fn well() -> Readings {
         Readings {
@@ -399,6 +437,36 @@ mod tests {
         assert!(found.starts_with("hook a\\n is 10m1s behind"), "{found}");
         assert!(found.ends_with("there are 2 dead letters"), "{found}");
         assert_eq!(judged(vec![hook(0, false, 1)]).0, Level::Warning);
+    }
+
+    #[test]
+    fn tasks_that_run_for_too_long_and_alerts_that_fire_are_warnings() {
+        let stuck = |hours| StuckTask {
+            id: TaskId(hours),
+            elapsed: Duration::from_hours(hours.unsigned_abs()),
+            usual: Duration::from_mins(5),
+        };
+        let readings = Readings {
+            stuck: Some(vec![stuck(2), stuck(7)]),
+            firing: Some(vec!["disk-used".to_owned(), "a\u{1b}".to_owned()]),
+            ..well()
+        };
+        let checks = judge(&readings);
+        let of = |name: &str| checks.iter().find(|check| check.name == name).unwrap();
+        assert_eq!(of("stuck").level, Level::Warning);
+        assert!(
+            of("stuck").found.starts_with("task 7 runs for 7"),
+            "{checks:?}"
+        );
+        assert!(of("stuck").found.ends_with("1 more run for too long"));
+        assert_eq!(of("alerts").level, Level::Warning);
+        assert_eq!(of("alerts").found, "disk-used, a\\x1b firing");
+        let readings = Readings {
+            stuck: Some(Vec::new()),
+            firing: Some(Vec::new()),
+            ..well()
+        };
+        assert_eq!(worst(&judge(&readings)), Level::Ok);
     }
 
     #[test]

@@ -47,6 +47,11 @@ fn parse(meminfo: &str) -> Option<Space> {
     })
 }
 
+/// Bytes of the file; 0 if it cannot be read.
+pub(super) fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
 /// Bytes of the write-ahead log beside the file; 0 if there is none.
 pub(super) fn log_bytes(path: &Path) -> u64 {
     let mut log = OsString::from(path);

@@ -10,6 +10,7 @@ use super::checks::Checks;
 use super::counts::{Counts, Summary};
 use super::hub::Hub;
 use super::sources::Sources;
+use super::sync::Sync;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::queue::Queue;
@@ -78,6 +79,7 @@ pub(super) struct Dashboard<Q> {
     pub(super) hub: Hub,
     /// Permits to write.
     pub(super) writers: Arc<Semaphore>,
+    pub(super) sync: Sync,
 }
 
 /// Most requests that wait for the file to write, of the threads that wait for it: the others are left to
@@ -98,6 +100,7 @@ impl<Q: Queue> Dashboard<Q> {
             is_counting: AtomicBool::new(false),
             hub: Hub::new(),
             writers: Arc::new(Semaphore::new(WRITERS)),
+            sync: Sync::default(),
         }))
     }
 

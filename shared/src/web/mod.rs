@@ -13,6 +13,7 @@ mod dag;
 mod dashboard;
 mod download;
 mod filter;
+mod folding;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -20,6 +21,7 @@ mod gate;
 mod hub;
 mod listener;
 mod live;
+mod monitors;
 mod output;
 mod pages;
 mod patient;
@@ -30,6 +32,7 @@ mod router;
 mod routes;
 mod server;
 mod sources;
+mod sync;
 mod words;
 
 pub use dashboard::Options;

@@ -17,6 +17,8 @@ pub(super) struct Request {
     pub(super) form: Pairs,
     /// Cookie of the browser.
     pub(super) session: String,
+    /// Formats that the client accepts.
+    pub(super) accept: Option<String>,
     /// True if a proxy says that the browser speaks TLS with it.
     pub(super) is_tls: bool,
 }

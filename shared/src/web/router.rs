@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::http::header::{COOKIE, HOST, HeaderMap, ORIGIN};
+use axum::http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
 use axum::http::{Request as HttpRequest, Response};
 use axum::routing::{MethodFilter, on};
 use tokio::sync::Semaphore;
@@ -69,6 +69,7 @@ async fn answer<Q: Queue>(
         root: root_of(request.uri().path()),
         parts,
         query: Pairs::parse(request.uri().query().unwrap_or_default().as_bytes()),
+        accept: text(request.headers(), ACCEPT.as_str()).map(str::to_owned),
         is_tls: text(request.headers(), "x-forwarded-proto") == Some("https"),
         ..Request::default()
     };
@@ -97,7 +98,9 @@ async fn handled<Q: Queue>(
         session.clone_into(&mut read.session);
     }
     let is_open = route.is_some_and(|route| route.access == Access::Anybody);
-    if !is_open && read.session.is_empty() {
+    let is_program = route.is_some_and(|route| route.access == Access::Program)
+        && bearer(headers).is_some_and(|token| dashboard.keys.admits(token));
+    if !is_open && !is_program && read.session.is_empty() {
         return Err(Problem::LoggedOut);
     }
     let Some(route) = route else {
@@ -188,6 +191,12 @@ fn check_form<Q: Queue>(dashboard: &Dashboard<Q>, read: &Request) -> Result<(), 
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The token that a program sends.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 /// The cookie of that name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dashboard::Dashboard;
 use super::reply::{Problem, Reply};
 use super::request::Request;
-use super::{actions, pages};
+use super::{actions, monitors, pages};
 use crate::queue::Queue;
 
 /// Function that answers a request.
@@ -25,6 +25,8 @@ pub(super) enum Method {
 pub(super) enum Access {
     /// Whoever has logged in.
     Known,
+    /// Whoever has logged in, and programs that send the token.
+    Program,
     /// Anybody.
     Anybody,
 }
@@ -112,6 +114,14 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         light("/live", |dashboard, request| {
             Ok(pages::live(dashboard, request))
         }),
+        program("/metrics", monitors::metrics),
+        program("/health", monitors::health),
+        open("/health/ready", |dashboard, request| {
+            Ok(monitors::ready(dashboard, request))
+        }),
+        open("/health/live", |dashboard, request| {
+            Ok(monitors::live(dashboard, request))
+        }),
         open("/login", pages::login),
         open("/style.css", |dashboard, request| {
             Ok(pages::style(dashboard, request))
@@ -169,6 +179,13 @@ fn open<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
     Route {
         access: Access::Anybody,
         ..light(path, handler)
+    }
+}
+
+fn program<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
+    Route {
+        access: Access::Program,
+        ..get(path, handler)
     }
 }
 

@@ -22,7 +22,7 @@ use super::listener::{Listener, Socket};
 use super::patient::Patient;
 use super::router::router;
 use super::sources::Sources;
-use super::{live, request};
+use super::{folding, live, request};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 
@@ -84,6 +84,9 @@ pub fn serve<Q: Queue, E: From<Error>>(
         let free = Arc::clone(&serving.free);
         let accepting = serving.listen(listener)?;
         let looking = tokio::spawn(live::watch(Arc::clone(&dashboard)));
+        let folding = dashboard
+            .writes()
+            .then(|| tokio::spawn(folding::fold(Arc::clone(&dashboard))));
         ready(&login)?;
         tokio::select! {
             _ = terminate.recv() => {}
@@ -91,6 +94,9 @@ pub fn serve<Q: Queue, E: From<Error>>(
         }
         accepting.abort();
         looking.abort();
+        if let Some(folding) = folding {
+            folding.abort();
+        }
         let _ = stop.send(true);
         let all = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
         let _ = timeout(END_TIME, free.acquire_many(all)).await;

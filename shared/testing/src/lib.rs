@@ -10,6 +10,7 @@
 pub mod command_line;
 pub mod conformance;
 pub mod docs;
+pub mod exposition;
 pub mod links;
 pub mod patience;
 pub mod processes;

@@ -1,6 +1,7 @@
 //! The verbs that only this program has, and its additions to common verbs. Each verb is a file of
 //! its name.
 
+mod alert;
 mod attempts;
 mod enqueue;
 mod events;
@@ -49,6 +50,7 @@ pub(crate) enum Verb {
     Status(status::Arguments),
     Queues(cli::queues::Arguments),
     Limit(limit::Arguments),
+    Alert(alert::Arguments),
     Schedule(schedule::Arguments),
     Hook(hook::Arguments),
     Promote(promote::Arguments),
@@ -84,6 +86,7 @@ impl Verb {
             Self::Attempts(arguments) => attempts::run(context, &arguments),
             Self::Queues(arguments) => cli::queues::run::<_, queues::Limits>(context, &arguments),
             Self::Limit(arguments) => limit::run(context, &arguments),
+            Self::Alert(arguments) => alert::run(context, &arguments),
             Self::Schedule(arguments) => schedule::run(context, arguments),
             Self::Hook(arguments) => hook::run(context, arguments),
             Self::Promote(arguments) => promote::run(context, &arguments),

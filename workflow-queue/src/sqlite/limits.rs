@@ -266,6 +266,17 @@ pub(crate) fn standings(connection: &Connection, most: u32) -> Result<Vec<LimitS
     })
 }
 
+/// Number of running tasks under a limit.
+pub(super) fn running_under(connection: &Connection, kind: &LimitKind) -> Result<u64> {
+    match kind {
+        LimitKind::Queue(queue) => match queue_limit(connection, queue)? {
+            Some(limit) => running_of_queue(connection, limit),
+            None => Ok(0),
+        },
+        LimitKind::Key(key) => count(connection, RUNNING_OF_KEY, [key]),
+    }
+}
+
 /// Number of running tasks of a limited queue.
 pub(super) fn running_of_queue(connection: &Connection, limit: StoredLimit) -> Result<u64> {
     count(connection, RUNNING_OF_GATE, [limit.id])

@@ -2,6 +2,7 @@
 //! line of the schema.
 
 pub(crate) mod ageing;
+pub(crate) mod alert;
 pub(crate) mod attempts;
 pub(crate) mod cancel;
 pub(crate) mod claim;
@@ -12,6 +13,9 @@ pub(crate) mod events;
 pub(crate) mod events_before;
 pub(crate) mod facts;
 pub(crate) mod fire;
+pub(crate) mod fold;
+mod folded;
+pub(crate) mod gauges;
 pub(crate) mod heartbeat;
 pub(crate) mod hooks;
 pub(crate) mod journal;
@@ -39,6 +43,7 @@ mod slice;
 mod start;
 pub(crate) mod statements;
 pub(crate) mod stats;
+pub(crate) mod sums;
 pub(crate) mod take_back;
 pub(crate) mod transaction;
 pub(crate) mod trim_log;

@@ -11,11 +11,11 @@ use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 use super::statements::PRUNE_ATTEMPTS;
-use super::{edges, journal, schedules};
+use super::{edges, journal, schedules, sums};
 
 /// The rules that this engine adds to prune: a task stays while a dependent may still read its
 /// output, and its edges and old attempts are deleted with it. Its events stay in the log as long as
-/// all others.
+/// all others, and its enqueue in the sums.
 #[derive(Clone, Debug)]
 pub(crate) struct Dependents {
     /// Who asks for it.
@@ -38,6 +38,7 @@ impl Keeper for Dependents {
     }
 
     fn record(&self, connection: &Connection, now: Timestamp, pruned: &[Pruned]) -> Result<()> {
+        sums::fold_pruned(connection, pruned, now)?;
         let mut data = journal::pruned(pruned).to_string();
         if let Some(origin) = &self.origin {
             data = origin.added_to(Some(&data));

@@ -1,4 +1,4 @@
-//! Trim: deletes events that are older than the file retains.
+//! Trim: deletes events that are older than the file retains, after their fold.
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::hooks;
 use super::statements::{EVENTS_OLDEST, EVENTS_PRUNE};
+use super::sums;
 use crate::queue::WorkflowQueue;
 
 /// Events that one transaction deletes.
@@ -33,6 +34,7 @@ pub(crate) fn trim_log(queue: &WorkflowQueue) -> Result<u64> {
             let connection = writing.slice.connection;
             let old = old(connection, now, STEP)?;
             if let Some(last) = old.last() {
+                sums::fold_to(connection, *last, now)?;
                 connection.prepare_cached(EVENTS_PRUNE)?.execute([last])?;
             }
             Ok(old.len() as u64)

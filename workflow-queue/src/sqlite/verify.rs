@@ -15,8 +15,8 @@ use queue_core::workflow::{Condition, Edge};
 use rusqlite::Connection;
 
 use super::edges::{self, Prospect};
-use super::schedules;
 use super::transaction::Writing;
+use super::{folded, schedules};
 use crate::queue::WorkflowQueue;
 use crate::slice::{Slice as _, TaskChange};
 use crate::upstream;
@@ -58,6 +58,7 @@ const CHECKS: &[Check] = checks! {
 const IS_COUNTED: &str = "open dependencies are counted";
 const SLOTS_OFFERED: &str = "free slots are offered";
 const LAST_EVENTS: &str = "the last event of a task is its state";
+const SUMS: &str = "the sums of all time are those of the log";
 const SAME_EDGES: &str = "both ends of an edge know it";
 const EVENTS_HEAD: &str = statement(include_str!("../../queries/verify/events_head.sql"));
 const EVENTS_HEAD_REPAIR: &str =
@@ -99,6 +100,7 @@ fn more(connection: &Connection) -> Result<Vec<Invariant>> {
         judged(SLOTS_OFFERED, true, text(SLOTS))?,
         judged(SAME_EDGES, true, lopsided(connection))?,
         judged(LAST_EVENTS, true, text(EVENTS_HEAD))?,
+        judged(SUMS, true, folded::differences(connection))?,
         judged("no task waits for itself", false, cycles(connection))?,
         judged(
             "no slot of a schedule is lost",
@@ -195,6 +197,7 @@ enum RepairStep {
     Counts,
     Slots,
     Log,
+    Sums,
 }
 
 /// Damage that one transaction repairs.
@@ -204,18 +207,20 @@ enum Damage {
     Counts(Vec<TaskId>),
     Slots,
     Log(Vec<TaskId>),
+    Sums,
 }
 
 impl RepairStep {
-    /// Every step. Slots come late: tasks released by the others may wait for a slot. Last comes the log,
-    /// which tells the result.
-    const ALL: [Self; 6] = [
+    /// Every step. Slots come late: tasks released by the others may wait for a slot. Then comes the log,
+    /// which tells the result, and its sums.
+    const ALL: [Self; 7] = [
         Self::Core,
         Self::Edges,
         Self::Own,
         Self::Counts,
         Self::Slots,
         Self::Log,
+        Self::Sums,
     ];
 
     /// The damage that this step finds.
@@ -244,6 +249,10 @@ impl RepairStep {
                 let wrong = rows::all(connection, EVENTS_HEAD, [], |row| Ok(TaskId(row.get(1)?)))?;
                 let steps = wrong.chunks(STEP).map(<[TaskId]>::to_vec);
                 Ok(steps.map(Damage::Log).collect())
+            }
+            Self::Sums => {
+                let wrong = folded::differences(connection)?;
+                Ok(wrong.first().map(|_| Damage::Sums).into_iter().collect())
             }
         }
     }
@@ -280,6 +289,7 @@ impl Damage {
                 writing.record_states(wrong)?;
                 one(LAST_EVENTS, wrong.len())
             }
+            Self::Sums => one(SUMS, folded::restart(connection)?.max(1)),
         })
     }
 }

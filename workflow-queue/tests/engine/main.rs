@@ -5,6 +5,7 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod alerts;
 mod conformance;
 mod dependency;
 mod events;
@@ -25,6 +26,7 @@ mod rate;
 mod repair;
 mod rerun;
 mod retry;
+mod rollups;
 mod schedule_overlaps;
 mod schedules;
 mod sequences;

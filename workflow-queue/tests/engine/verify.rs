@@ -136,7 +136,8 @@ fn rows_that_just_keep_an_invariant_break_none() {
          UPDATE queue_tasks SET depends = 0;
          UPDATE queue_tasks SET state = 2, unmet = 0 WHERE id IN (3, 4);
          INSERT INTO queue_events (at, kind, data)
-         VALUES (1, 50, '{\"states\":{\"succeeded\":1},\"created\":[1]}')",
+         VALUES (1, 50, '{\"states\":{\"succeeded\":1},\"created\":[1]}');
+         UPDATE queue_folded SET from_task = 1",
         // Events that are older than the retention, of a task that ended.
         "INSERT INTO queue_events (at, kind) VALUES (1, 53); DELETE FROM queue_events WHERE seq < 7",
         // The queue's mark outlives its limit, but no task waits for the limit.

@@ -8,6 +8,7 @@ mod cancel;
 mod claim;
 mod edit;
 mod file_id;
+mod gauges;
 mod get;
 mod held;
 mod hold;
@@ -38,6 +39,7 @@ pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
 pub use edit::edit;
 pub use file_id::file_id;
+pub use gauges::{GAUGES_HELD, gauges};
 pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;
 pub use hold::{add_hold, is_held};
@@ -69,6 +71,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         claim::heads::STATEMENTS,
         edit::STATEMENTS,
         file_id::STATEMENTS,
+        gauges::STATEMENTS,
         get::STATEMENTS,
         held::STATEMENTS,
         hold::STATEMENTS,

@@ -51,6 +51,10 @@ pub trait Keeper: Clone + Send + 'static {
 /// A deleted task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pruned {
+    /// Its id.
+    pub id: TaskId,
+    /// Id of its queue.
+    pub queue: i64,
     /// State in which it had ended.
     pub state: State,
     /// Time at which it was enqueued.
@@ -230,6 +234,8 @@ fn delete(
             }
             let gone = rows::all(connection, PRUNE, (id, states, before), |row| {
                 Ok(Pruned {
+                    id: task,
+                    queue: row.get(2)?,
                     state: rows::state(row.get(0)?)?,
                     created_at: Timestamp(row.get(1)?),
                 })

@@ -11,6 +11,7 @@ mod login;
 mod overview;
 mod problem;
 mod queues;
+mod rates;
 mod schedules;
 mod task;
 mod tasks;

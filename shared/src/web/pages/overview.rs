@@ -1,4 +1,5 @@
-//! The first page: counts, running tasks, the next ones, the last failures, workers.
+//! The first page: counts, firing alerts, the last hour, running tasks, the next ones, the last failures,
+//! workers.
 
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use super::super::request::Request;
 use super::super::words::{ago_or_dash, cell, changed_at, number, tasks};
 use super::layout::{Page, columns, table};
 use super::tasks::name_cell;
-use super::workers;
+use super::{rates, workers};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::queue::{ListQuery, Queue};
+use crate::queue::{Alert, ListQuery, Queue};
 use crate::state::State;
 use crate::task::Task;
 use crate::text::{ending, moment};
@@ -51,6 +52,8 @@ pub(in super::super) fn overview<Q: Queue>(
         @if summary.stats.total() == 0 {
             (nothing(dashboard.options.program))
         }
+        (alerts(&dashboard.queue.alerts()?, now))
+        (rates::section(dashboard, now)?)
         div.columns {
             (running_section(&running, root, now))
             (waiting_section(&waiting, root, now))
@@ -67,6 +70,32 @@ pub(in super::super) fn overview<Q: Queue>(
         is_live: true,
     };
     Ok(Reply::page(page.around(dashboard, request, &content)))
+}
+
+/// The alerts that fire.
+fn alerts(alerts: &[Alert], now: Timestamp) -> Markup {
+    let firing: Vec<&Alert> = alerts.iter().filter(|alert| alert.is_firing()).collect();
+    html! {
+        div #alerts data-live {
+            @if !firing.is_empty() {
+                section.alerts role="status" {
+                    h2 { "Alerts" }
+                    ul {
+                        @for alert in firing {
+                            li {
+                                strong { (cell(&alert.rule.name)) }
+                                @if alert.rule.name != alert.rule.kind.as_str() {
+                                    " " (alert.rule.kind.as_str())
+                                }
+                                @if let Some(queue) = &alert.rule.queue { " " (cell(queue)) }
+                                " since " (ago_or_dash(Some(alert.state.since), now))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The running tasks.

@@ -24,6 +24,7 @@ pub mod logs;
 pub mod long_running;
 pub mod lost_database;
 pub mod man;
+pub mod metrics;
 pub mod orphans;
 pub mod other_users;
 pub mod output;
@@ -135,6 +136,14 @@ macro_rules! command_line_tests {
                 a_task_that_no_worker_serves_is_critical_after_a_minute
                 a_worker_is_probed_and_a_dead_one_without_another_is_critical
                 a_file_that_cannot_be_read_is_unknown_to_a_monitor
+            }
+            metrics {
+                metrics_keep_the_rules_of_both_formats_whatever_the_names_of_queues
+                metrics_count_tasks_workers_and_attempts
+                a_text_file_is_replaced_as_a_whole_and_others_can_read_it
+                a_scraper_sends_the_token_and_chooses_the_format
+                a_dashboard_folds_unless_it_only_reads
+                the_parsers_of_prometheus_read_both_formats
             }
             held_file {
                 a_command_that_ends_in_time_while_the_file_is_held_has_succeeded

@@ -17,8 +17,8 @@ use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Backlog, Change, Edit, Enqueued, Fact, Finding, Invariant, ListQuery, Occupancy, PruneRequest,
-    Queue, QueueInfo, Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
+    Alert, Backlog, Change, Edit, Enqueued, Fact, Finding, Gauges, Invariant, ListQuery, Occupancy,
+    PruneRequest, Queue, QueueInfo, Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::{FileSetting, FileSettings};
 use queue_core::state::State;
@@ -306,6 +306,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn occupancy(&self) -> Result<Vec<Occupancy>> {
         self.inner.occupancy()
+    }
+
+    fn alerts(&self) -> Result<Vec<Alert>> {
+        self.inner.alerts()
+    }
+
+    fn gauges(&self) -> Result<Gauges> {
+        self.inner.gauges()
     }
 
     fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>> {

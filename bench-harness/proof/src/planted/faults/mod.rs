@@ -3,6 +3,7 @@
 mod beside;
 mod fast_queue;
 mod hooks;
+mod monitors;
 mod running;
 mod schedules;
 mod storage;
@@ -74,7 +75,7 @@ const FAILED_SYNC: Suite = Suite {
 };
 
 /// Every fault, by layer from the file up to the workflow.
-pub const FAULTS: [&[Fault]; 7] = [
+pub const FAULTS: [&[Fault]; 8] = [
     storage::STORAGE,
     beside::BESIDE,
     running::RUNNING,
@@ -82,4 +83,5 @@ pub const FAULTS: [&[Fault]; 7] = [
     workflow_queue::WORKFLOW_QUEUE,
     schedules::SCHEDULES,
     hooks::HOOKS,
+    monitors::MONITORS,
 ];

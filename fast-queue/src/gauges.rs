@@ -1,0 +1,13 @@
+//! Gauges: the numbers of the moment of a file without limits.
+
+use queue_core::error::Result;
+use queue_core::queue::Gauges;
+use queue_core::sqlite::verbs;
+
+use crate::queue::FastQueue;
+
+/// Numbers of every queue.
+pub(crate) fn gauges(queue: &FastQueue) -> Result<Gauges> {
+    let read = |connection: &_| verbs::gauges(connection, verbs::GAUGES_HELD);
+    queue.database().read(read)
+}

@@ -1,0 +1,407 @@
+//! Metrics of a file: the families, their samples, and the text of all.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::exposition::{Exposition, Family, Form, Kind, Value};
+use super::machine;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::journal::{AttemptEnd, Histogram, Span, Sums};
+use crate::queue::{Gauges, Queue, QueueGauges};
+use crate::state::State;
+
+/// Most queues, and most limits, with labels of their own. The others share one.
+pub const MOST_LABELS: usize = 100;
+
+/// Label of the queues and limits beyond the most.
+pub const OTHERS: &str = "_other";
+
+/// Every family, in the order of the text.
+pub const FAMILIES: [&Family; 17] = [
+    &TASKS, &AGE, &PAUSED, &SLOTS, &WORKERS, &LIMIT, &ENQUEUED, &ATTEMPTS, &WAIT, &RUN, &CPU,
+    &FILE, &LOG, &DISK, &SYNC, &ALERT, &BUILD,
+];
+
+const TASKS: Family = Family {
+    name: "queue_tasks",
+    kind: Kind::Gauge,
+    labels: &["queue", "state"],
+    help: "Tasks in a state: queued ones up to 10000 a queue, others up to 2000 a state.",
+};
+const AGE: Family = Family {
+    name: "queue_oldest_age_seconds",
+    kind: Kind::Gauge,
+    labels: &["queue"],
+    help: "Time for which the oldest queued task of a queue that is not paused waits.",
+};
+const PAUSED: Family = Family {
+    name: "queue_paused",
+    kind: Kind::Gauge,
+    labels: &["queue"],
+    help: "1 if the queue is paused.",
+};
+const SLOTS: Family = Family {
+    name: "queue_slots",
+    kind: Kind::Gauge,
+    labels: &["queue", "busy"],
+    help: "Running tasks of a queue, and free slots of the workers that serve it.",
+};
+const WORKERS: Family = Family {
+    name: "queue_workers",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Workers that live.",
+};
+const LIMIT: Family = Family {
+    name: "queue_limit_running",
+    kind: Kind::Gauge,
+    labels: &["limit"],
+    help: "Running tasks under a limit on their number.",
+};
+const ENQUEUED: Family = Family {
+    name: "queue_enqueued_total",
+    kind: Kind::Counter,
+    labels: &["queue"],
+    help: "Enqueued tasks.",
+};
+const ATTEMPTS: Family = Family {
+    name: "queue_attempts_total",
+    kind: Kind::Counter,
+    labels: &["queue", "outcome"],
+    help: "Ended attempts.",
+};
+const WAIT: Family = Family {
+    name: "queue_wait_seconds",
+    kind: Kind::Histogram,
+    labels: &["queue"],
+    help: "Time from the moment at which an attempt could start to its start.",
+};
+const RUN: Family = Family {
+    name: "queue_run_seconds",
+    kind: Kind::Histogram,
+    labels: &["queue"],
+    help: "Time from the start of an attempt to its end.",
+};
+const CPU: Family = Family {
+    name: "queue_cpu_seconds",
+    kind: Kind::Histogram,
+    labels: &["queue"],
+    help: "Processor time of an attempt, where it was measured.",
+};
+const FILE: Family = Family {
+    name: "queue_db_bytes",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Size of the database file.",
+};
+const LOG: Family = Family {
+    name: "queue_wal_bytes",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Size of the write-ahead log.",
+};
+const DISK: Family = Family {
+    name: "queue_disk_free_bytes",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Free space of the file system of the database.",
+};
+const SYNC: Family = Family {
+    name: "queue_sync_seconds",
+    kind: Kind::Gauge,
+    labels: &[],
+    help: "Time to write and sync 4 KiB beside the database.",
+};
+const ALERT: Family = Family {
+    name: "queue_alert_firing",
+    kind: Kind::Gauge,
+    labels: &["alert"],
+    help: "1 if the alert is firing.",
+};
+const BUILD: Family = Family {
+    name: "queue_build_info",
+    kind: Kind::Info,
+    labels: &["program", "version"],
+    help: "Version of the program that made this text.",
+};
+
+/// Metrics of one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    program: &'static str,
+    gauges: Gauges,
+    /// Age of the oldest queued task by queue.
+    ages: HashMap<String, Duration>,
+    /// Free slots by queue.
+    free: HashMap<String, u64>,
+    workers: u64,
+    /// Sums of all time by queue; `None` in a file without a log.
+    sums: Option<Vec<(String, Sums)>>,
+    file_bytes: u64,
+    log_bytes: u64,
+    disk_free: Option<u64>,
+    sync: Option<Duration>,
+    /// True if it is firing, and the name of each alert.
+    alerts: Vec<(bool, String)>,
+}
+
+impl Metrics {
+    /// Reads the metrics of a queue, in some milliseconds however many tasks there are. The
+    /// sums are as of the last fold.
+    ///
+    /// # Errors
+    /// The errors of the queue. A reading of the machine that fails is left out.
+    pub fn read<Q: Queue>(queue: &Q, program: &'static str) -> Result<Self> {
+        let now = queue.now().wall;
+        let gauges = queue.gauges()?;
+        let mut ages: HashMap<String, Duration> = HashMap::new();
+        for one in queue.backlog()? {
+            let age = u64::try_from(now.since(one.since)).unwrap_or(0);
+            let oldest = ages.entry(one.queue).or_default();
+            *oldest = (*oldest).max(Duration::from_millis(age));
+        }
+        let (free, workers) = slots(queue, &gauges.queues)?;
+        let sums = if queue.keeps_log() {
+            let all = queue.rollups(Span::All, Timestamp(0))?.into_iter();
+            Some(all.map(|one| (one.queue, one.sums)).collect())
+        } else {
+            None
+        };
+        let path = queue.coordination().location().path();
+        Ok(Self {
+            program,
+            gauges,
+            ages,
+            free,
+            workers,
+            sums,
+            file_bytes: machine::file_bytes(path),
+            log_bytes: machine::log_bytes(path),
+            disk_free: machine::disk(path).map(|space| space.free),
+            sync: None,
+            alerts: queue
+                .alerts()?
+                .into_iter()
+                .map(|alert| (alert.is_firing(), alert.rule.name))
+                .collect(),
+        })
+    }
+
+    /// Sets the time of a sync beside the file, if it was measured.
+    #[must_use]
+    pub fn sync(mut self, sync: Option<Duration>) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// The text in that format.
+    pub fn text(&self, form: Form) -> String {
+        let mut text = Exposition::new(form);
+        self.put_queues(&mut text);
+        self.put_workers(&mut text);
+        self.put_sums(&mut text);
+        self.put_machine(&mut text);
+        text.end()
+    }
+
+    fn put_queues(&self, text: &mut Exposition) {
+        let labels = Labels::of(self.gauges.queues.iter().map(|queue| queue.name.as_str()));
+        let queues = &self.gauges.queues;
+        text.family(&TASKS);
+        let counts = labels.sum(queues, |queue| {
+            (
+                queue.name.as_str(),
+                QueueGauges::COUNTED.map(|state| queue.count(state)),
+            )
+        });
+        for (label, counts) in &counts {
+            for (state, count) in QueueGauges::COUNTED.iter().zip(counts) {
+                text.sample(&TASKS, &[label, state.as_str()], Value::Number(*count));
+            }
+        }
+        text.family(&AGE);
+        let mut ages: HashMap<&str, Duration> = HashMap::new();
+        for (name, age) in &self.ages {
+            let oldest = ages.entry(labels.label(name)).or_default();
+            *oldest = (*oldest).max(*age);
+        }
+        for label in labels.all() {
+            let age = ages.get(label).copied().unwrap_or_default();
+            text.sample(&AGE, &[label], micros(age));
+        }
+        text.family(&PAUSED);
+        for queue in queues.iter().take(MOST_LABELS) {
+            let value = Value::Number(u64::from(queue.is_paused));
+            text.sample(&PAUSED, &[&queue.name], value);
+        }
+        text.family(&SLOTS);
+        let slots = labels.sum(queues, |queue| {
+            let free = self.free.get(&queue.name).copied().unwrap_or_default();
+            (queue.name.as_str(), [queue.count(State::Running), free])
+        });
+        for (label, [busy, free]) in &slots {
+            text.sample(&SLOTS, &[label, "true"], Value::Number(*busy));
+            text.sample(&SLOTS, &[label, "false"], Value::Number(*free));
+        }
+    }
+
+    fn put_workers(&self, text: &mut Exposition) {
+        text.family(&WORKERS);
+        text.sample(&WORKERS, &[], Value::Number(self.workers));
+        let limits = &self.gauges.limits;
+        if !limits.is_empty() {
+            let labels = Labels::of(limits.iter().map(|limit| limit.name.as_str()));
+            text.family(&LIMIT);
+            let running = labels.sum(limits, |limit| (limit.name.as_str(), [limit.running]));
+            for (label, [running]) in &running {
+                text.sample(&LIMIT, &[label], Value::Number(*running));
+            }
+        }
+    }
+
+    fn put_sums(&self, text: &mut Exposition) {
+        let Some(sums) = &self.sums else {
+            return;
+        };
+        // The queues in the order in which they were first named: one that has a label keeps it.
+        let named = self.gauges.queues.iter().map(|queue| queue.name.as_str());
+        let labels = Labels::of(named);
+        let mut by_label: Vec<(&str, Sums)> =
+            labels.all().map(|label| (label, Sums::default())).collect();
+        for (name, added) in sums {
+            let label = labels.label(name);
+            match by_label.iter_mut().find(|(one, _)| *one == label) {
+                Some((_, sums)) => sums.add(added),
+                None => by_label.push((label, added.clone())),
+            }
+        }
+        text.family(&ENQUEUED);
+        for (label, sums) in &by_label {
+            text.sample(&ENQUEUED, &[label], Value::Number(sums.enqueued));
+        }
+        text.family(&ATTEMPTS);
+        for (label, sums) in &by_label {
+            for end in AttemptEnd::ALL {
+                let count = Value::Number(sums.ended(end));
+                text.sample(&ATTEMPTS, &[label, end.as_str()], count);
+            }
+        }
+        for family in [&WAIT, &RUN, &CPU] {
+            text.family(family);
+            for (label, sums) in &by_label {
+                let times = times(family, sums);
+                if times.count() > 0 {
+                    text.histogram(family, &[label], times);
+                }
+            }
+        }
+    }
+
+    fn put_machine(&self, text: &mut Exposition) {
+        let bytes = [
+            (&FILE, Some(self.file_bytes)),
+            (&LOG, Some(self.log_bytes)),
+            (&DISK, self.disk_free),
+        ];
+        for (family, bytes) in bytes {
+            if let Some(bytes) = bytes {
+                text.family(family);
+                text.sample(family, &[], Value::Number(bytes));
+            }
+        }
+        if let Some(sync) = self.sync {
+            text.family(&SYNC);
+            text.sample(&SYNC, &[], micros(sync));
+        }
+        if !self.alerts.is_empty() {
+            text.family(&ALERT);
+            for (is_firing, alert) in self.alerts.iter().take(MOST_LABELS) {
+                let value = Value::Number(u64::from(*is_firing));
+                text.sample(&ALERT, &[alert], value);
+            }
+        }
+        text.family(&BUILD);
+        let labels = [self.program, env!("CARGO_PKG_VERSION")];
+        text.sample(&BUILD, &labels, Value::Number(1));
+    }
+}
+
+/// The times of a family.
+fn times<'s>(family: &Family, sums: &'s Sums) -> &'s Histogram {
+    match family.name {
+        "queue_wait_seconds" => &sums.wait,
+        "queue_run_seconds" => &sums.run,
+        _ => &sums.cpu,
+    }
+}
+
+fn micros(time: Duration) -> Value {
+    Value::Micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Free slots of living workers by queue, and the number of these workers. A worker that serves several
+/// queues has its free slots at each of them.
+fn slots<Q: Queue>(queue: &Q, queues: &[QueueGauges]) -> Result<(HashMap<String, u64>, u64)> {
+    let mut free: HashMap<String, u64> = HashMap::new();
+    let living = queue.live_workers()?;
+    for worker in &living {
+        let busy = queue.claims_of(worker.id)?.len();
+        let busy = u32::try_from(busy).unwrap_or(u32::MAX);
+        let unused = u64::from(worker.slots.saturating_sub(busy));
+        for one in queues
+            .iter()
+            .filter(|one| worker.serves.queues.covers(&one.name))
+        {
+            *free.entry(one.name.clone()).or_default() += unused;
+        }
+    }
+    Ok((free, u64::try_from(living.len()).unwrap_or(u64::MAX)))
+}
+
+/// Labels of queues or limits: the first have their own, the others share one.
+struct Labels<'a> {
+    own: Vec<&'a str>,
+    has_others: bool,
+}
+
+impl<'a> Labels<'a> {
+    fn of(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut own: Vec<&str> = names.take(MOST_LABELS + 1).collect();
+        let has_others = own.len() > MOST_LABELS;
+        own.truncate(MOST_LABELS);
+        Self { own, has_others }
+    }
+
+    /// The label of that name.
+    fn label(&self, name: &str) -> &'a str {
+        let own = self.own.iter().find(|one| **one == name);
+        own.copied().unwrap_or(OTHERS)
+    }
+
+    /// All labels.
+    fn all(&self) -> impl Iterator<Item = &'a str> {
+        let is_named = self.own.contains(&OTHERS);
+        let others = (self.has_others && !is_named).then_some(OTHERS);
+        self.own.iter().copied().chain(others)
+    }
+
+    /// Sums of values by label.
+    fn sum<'r, T, const N: usize>(
+        &self,
+        rows: &'r [T],
+        of: impl Fn(&'r T) -> (&'r str, [u64; N]),
+    ) -> Vec<(&'a str, [u64; N])> {
+        let mut sums: Vec<(&str, [u64; N])> = self.all().map(|label| (label, [0; N])).collect();
+        for row in rows {
+            let (name, values) = of(row);
+            let label = self.label(name);
+            if let Some((_, sum)) = sums.iter_mut().find(|(one, _)| *one == label) {
+                for (sum, value) in sum.iter_mut().zip(values) {
+                    *sum = sum.saturating_add(value);
+                }
+            }
+        }
+        sums
+    }
+}

@@ -1,0 +1,86 @@
+//! Answers for monitors and probes: metrics and health. A program sends the token in its header
+//! `Authorization: Bearer TOKEN`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+
+use super::dashboard::Dashboard;
+use super::reply::{Problem, Reply};
+use super::request::Request;
+use crate::queue::Queue;
+use crate::watch::{Form, Level, Metrics, Readings, judge, worst};
+
+/// Steps of a fold before metrics are read, each of 10,000 events; a loop folds the rest.
+const STEPS: usize = 4;
+
+/// Metrics in the format that the client accepts.
+pub(super) fn metrics<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let queue = &dashboard.queue;
+    if dashboard.writes() {
+        // On a full disk, or while another program holds the file, the rest is needed all the more.
+        let _ = queue.fold(STEPS);
+    }
+    let form = Form::accepted(request.accept.as_deref());
+    let metrics = Metrics::read(queue, dashboard.options.program)?;
+    let text = metrics.sync(dashboard.sync.get(queue)).text(form);
+    Ok(Reply::text(text).with("content-type", form.content_type()))
+}
+
+/// Every check as JSON. The status is 503 if one is critical.
+pub(super) fn health<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    _: &Request,
+) -> Result<Reply, Problem> {
+    let checks = judge(&Readings::take(&dashboard.queue)?);
+    let views: Vec<serde_json::Value> = checks
+        .iter()
+        .map(|check| {
+            serde_json::json!({
+                "check": check.name,
+                "level": check.level.as_str(),
+                "found": check.found,
+                "advice": check.advice.map(|advice| completed(dashboard.options.program, advice)),
+                "value": check.measure.map(|measure| measure.value),
+                "limit": check.measure.map(|measure| measure.limit),
+                "unit": check.measure.map(|measure| measure.unit),
+            })
+        })
+        .collect();
+    let text = format!("{}\n", serde_json::Value::Array(views));
+    let reply = Reply::text(text).with("content-type", "application/json");
+    Ok(match worst(&checks) {
+        Level::Critical => reply.status(StatusCode::SERVICE_UNAVAILABLE),
+        Level::Ok | Level::Warning => reply,
+    })
+}
+
+/// Tells if the file can be read; not why it cannot, since anybody may ask.
+pub(super) fn ready<Q: Queue>(dashboard: &Arc<Dashboard<Q>>, _: &Request) -> Reply {
+    if dashboard.queue.backlog().is_ok() {
+        return Reply::text("ready\n".to_owned());
+    }
+    Reply::text("not ready\n".to_owned()).status(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// Tells that the threads move. Reads nothing.
+pub(super) fn live<Q>(_: &Arc<Dashboard<Q>>, _: &Request) -> Reply {
+    Reply::text("live\n".to_owned())
+}
+
+/// Puts commands in the place of the marks of an advice.
+fn completed(program: &str, advice: &str) -> String {
+    let mut text = String::with_capacity(advice.len());
+    let mut rest = advice;
+    while let Some((before, mark)) = rest.split_once('{')
+        && let Some((verb, after)) = mark.split_once('}')
+    {
+        let _ = write!(text, "{before}`{program} {verb}`");
+        rest = after;
+    }
+    text + rest
+}

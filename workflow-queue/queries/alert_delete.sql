@@ -1,0 +1,1 @@
+DELETE FROM queue_alerts WHERE name = ?1

@@ -1,0 +1,1 @@
+DELETE FROM queue_rollups WHERE span = ?1 AND start < ?2
