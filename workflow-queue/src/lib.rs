@@ -84,8 +84,8 @@ pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
 pub use queue_core::hook::{HookSecret, HookStanding, HookTarget, HookUrl};
 pub use queue_core::journal::{
-    AttemptEnd, Cursor, Event, EventFilter, EventKind, EventPage, Histogram, OlderEvents, Rollup,
-    Span, Sums,
+    Actor, AttemptEnd, Cursor, Event, EventFilter, EventKind, EventPage, Histogram, OlderEvents,
+    Rollup, Span, Sums,
 };
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use queue_core::ReadyTasks;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
-use queue_core::journal::Origin;
+use queue_core::journal::Actor;
 use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{CORE, Database, Due, WORKFLOW};
 use rusqlite::{Connection, Transaction};
@@ -32,7 +32,7 @@ pub struct WorkflowQueue {
     due: Mutex<Due>,
     lease: Duration,
     /// Who asks for changes.
-    origin: Option<Arc<Origin>>,
+    actor: Option<Arc<Actor>>,
     /// The change counter at which no task was running.
     at_rest: Mutex<Option<i64>>,
     /// True if the file belongs to fast-queue: it can be read and promoted, but not written.
@@ -57,7 +57,7 @@ impl WorkflowQueue {
     /// lease shorter than a second or longer than a day.
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         check_lease(options.lease)?;
-        let origin = options.open.origin.clone().map(Arc::new);
+        let actor = options.open.actor.clone().map(Arc::new);
         let database = Database::open(path.as_ref(), options.open, &[CORE, WORKFLOW])?;
         let lines = database.lines()?;
         let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);
@@ -68,7 +68,7 @@ impl WorkflowQueue {
             database,
             due: Mutex::default(),
             lease: options.lease,
-            origin,
+            actor,
             at_rest: Mutex::default(),
             unpromoted,
         })
@@ -96,8 +96,8 @@ impl WorkflowQueue {
 
     /// The rules that this engine adds to prune.
     pub(crate) fn prune_rules(&self) -> Dependents {
-        let origin = self.origin.clone();
-        Dependents { origin }
+        let actor = self.actor.clone();
+        Dependents { actor }
     }
 
     /// Result of the last look for due tasks.
@@ -174,12 +174,12 @@ impl WorkflowQueue {
         self.check_promoted()?;
         let clock = self.database.clock();
         let queue_ids = Arc::clone(self.database.queue_ids());
-        let origin = self.origin.clone();
+        let actor = self.actor.clone();
         let (value, effects) = self.database.write(move |connection| {
             // Read inside the transaction: a lease that begins here is whole, however long the
             // writer waited.
             let slice = SqliteSlice::new(connection, &queue_ids, clock.now());
-            let mut writing = Writing::new(slice.origin(origin.as_deref()));
+            let mut writing = Writing::new(slice.actor(actor.as_deref()));
             let value = verb(&mut writing)?;
             Ok((value, writing.finish()?))
         })?;
@@ -196,7 +196,7 @@ impl WorkflowQueue {
         self.check_promoted()?;
         self.database.check_caller_connection(tx)?;
         let slice = SqliteSlice::new(tx, self.database.queue_ids(), self.database.now());
-        let mut writing = Writing::new(slice.origin(self.origin.as_deref()));
+        let mut writing = Writing::new(slice.actor(self.actor.as_deref()));
         let value = verb(&mut writing)?;
         let wakes = writing.finish()?.wakes();
         Ok((

@@ -17,7 +17,7 @@ use super::printer::{self, Coloring, Format, Printer, note};
 use super::run::rerun::Rerun;
 use super::{argument_tips, served};
 use crate::error::{Error, Result};
-use crate::journal::Origin;
+use crate::journal::Actor;
 use crate::location::Location;
 use crate::queue::Queue;
 use crate::sqlite::{Durability, OpenOptions};
@@ -204,7 +204,7 @@ impl<Q: Queue> Context<Q> {
         options.create = creates;
         options.read_only = access == Access::Read;
         options.one_shot = access != Access::Serve;
-        options.origin = Some(origin("command line"));
+        options.actor = Some(actor("command line"));
         options.force_network_fs = self
             .program
             .variable("FORCE_NETWORK_FS")
@@ -363,11 +363,11 @@ impl<Q: Queue> Context<Q> {
     }
 }
 
-/// The origin of changes that this process makes through one of its interfaces.
-pub(super) fn origin(through: &str) -> Origin {
+/// The actor of changes that this process makes through one of its interfaces.
+pub(super) fn actor(through: &str) -> Actor {
     let task = std::env::var("QUEUE_TASK_ID").ok();
     let task = task.and_then(|id| id.parse().ok()).map(TaskId);
-    Origin::new(through, rustix::process::getuid().as_raw()).from_task(task)
+    Actor::new(through, rustix::process::getuid().as_raw()).from_task(task)
 }
 
 /// Reads the configuration file and parses the arguments of the process, calls `run`, reports a

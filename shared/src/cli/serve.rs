@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::printer::note;
-use super::program::{Access, Context, origin};
+use super::program::{Access, Context, actor};
 use crate::queue::Queue;
 use crate::web::{self, Address, Listener, Sources};
 
@@ -111,7 +111,7 @@ pub fn run<Q: Queue>(
     };
     let mut options = context.options(access)?;
     options.one_shot = false;
-    options.origin = Some(origin("dashboard"));
+    options.actor = Some(actor("dashboard"));
     let queue = (context.program.open)(context.path(), options)?;
     if let Some(refusal) = queue.refuses()?.filter(|_| !arguments.read_only) {
         note(&format!("{refusal}; changes are refused"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
-use crate::journal::Origin;
+use crate::journal::Actor;
 use crate::random::{Random, SystemRandom};
 
 /// Crashes that an acknowledged write survives.
@@ -48,7 +48,7 @@ pub struct OpenOptions {
     pub vfs: Option<String>,
     /// Who asks for changes, and through which program. The event log tells it; without one it tells
     /// only of the changes.
-    pub origin: Option<Origin>,
+    pub actor: Option<Actor>,
     /// Source of time.
     pub clock: Arc<dyn Clock>,
     /// Source of random numbers.
@@ -71,7 +71,7 @@ impl OpenOptions {
             file_system: magic_number,
             one_shot: false,
             vfs: None,
-            origin: None,
+            actor: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()?),
         })
@@ -128,8 +128,8 @@ impl OpenOptions {
 
     /// Sets who asks for changes, and through which program.
     #[must_use]
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
+    pub fn actor(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
         self
     }
 

@@ -46,10 +46,10 @@ pub fn details(event: &Event) -> String {
             fields
                 .into_iter()
                 .flatten()
-                .filter(|(name, _)| !ORIGIN.contains(&name.as_str()))
+                .filter(|(name, _)| !ACTOR.contains(&name.as_str()))
                 .filter_map(|(name, value)| field(name, value)),
         );
-        words.extend(data.as_ref().and_then(origin));
+        words.extend(data.as_ref().and_then(actor));
     } else if let Some(data) = data(event) {
         let states = data["states"].as_object();
         words.extend(
@@ -58,16 +58,16 @@ pub fn details(event: &Event) -> String {
                 .flatten()
                 .map(|(state, count)| format!("{count} {state}")),
         );
-        words.extend(origin(&data));
+        words.extend(actor(&data));
     }
     words.join(", ")
 }
 
 /// Names of the values that tell who asked for a change.
-const ORIGIN: [&str; 3] = ["through", "uid", "from_task"];
+const ACTOR: [&str; 3] = ["through", "uid", "from_task"];
 
 /// Who asked for a change, in words.
-fn origin(data: &serde_json::Value) -> Option<String> {
+fn actor(data: &serde_json::Value) -> Option<String> {
     let through = data.get("through")?.as_str()?;
     let task = data.get("from_task").and_then(serde_json::Value::as_i64);
     Some(match (task, data.get("uid")?.as_u64()?) {

@@ -22,7 +22,7 @@ impl SqliteSlice<'_> {
     /// Writes the event of a change that the task's row does not show yet, and makes it the last of the
     /// task.
     pub(super) fn write_change(&mut self, change: &TaskChange<'_>) -> Result<()> {
-        let data = self.with_origin(change.kind, change.data.as_deref());
+        let data = self.with_actor(change.kind, change.data.as_deref());
         let written = self.hot.event_change.execute((
             change.task.0,
             self.now.wall.0,
@@ -39,10 +39,10 @@ impl SqliteSlice<'_> {
         Ok(())
     }
 
-    /// The data of an event, with the origin of a change that somebody asked for.
-    fn with_origin<'d>(&self, kind: EventKind, data: Option<&'d str>) -> Option<Cow<'d, str>> {
-        match self.origin.filter(|_| kind.is_asked_for()) {
-            Some(origin) => Some(Cow::Owned(origin.added_to(data))),
+    /// The data of an event, with the actor of a change that somebody asked for.
+    fn with_actor<'d>(&self, kind: EventKind, data: Option<&'d str>) -> Option<Cow<'d, str>> {
+        match self.actor.filter(|_| kind.is_asked_for()) {
+            Some(actor) => Some(Cow::Owned(actor.added_to(data))),
             None => data.map(Cow::Borrowed),
         }
     }
@@ -55,7 +55,7 @@ impl SqliteSlice<'_> {
         data: Option<&serde_json::Value>,
     ) -> Result<()> {
         let data = data.map(serde_json::Value::to_string);
-        let data = self.with_origin(kind, data.as_deref());
+        let data = self.with_actor(kind, data.as_deref());
         note(self.connection, self.now.wall, kind, worker, data)
     }
 }

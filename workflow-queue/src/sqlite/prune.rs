@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::journal::{EventKind, Origin};
+use queue_core::journal::{Actor, EventKind};
 use queue_core::sqlite::verbs::{Keeper, Pruned};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
@@ -19,7 +19,7 @@ use super::{edges, journal, schedules, sums};
 #[derive(Clone, Debug)]
 pub(crate) struct Dependents {
     /// Who asks for it.
-    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) actor: Option<Arc<Actor>>,
 }
 
 impl Keeper for Dependents {
@@ -40,8 +40,8 @@ impl Keeper for Dependents {
     fn record(&self, connection: &Connection, now: Timestamp, pruned: &[Pruned]) -> Result<()> {
         sums::fold_pruned(connection, pruned, now)?;
         let mut data = journal::pruned(pruned).to_string();
-        if let Some(origin) = &self.origin {
-            data = origin.added_to(Some(&data));
+        if let Some(actor) = &self.actor {
+            data = actor.added_to(Some(&data));
         }
         let data = Some(Cow::Owned(data));
         journal::note(connection, now, EventKind::TasksPruned, None, data)

@@ -2,7 +2,7 @@
 
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::journal::Origin;
+use queue_core::journal::Actor;
 use queue_core::queue_ids::QueueIds;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
@@ -23,7 +23,7 @@ pub(crate) struct SqliteSlice<'a> {
     pub(crate) queue_ids: &'a QueueIds,
     pub(crate) now: Now,
     /// Who asks for the changes.
-    pub(crate) origin: Option<&'a Origin>,
+    pub(crate) actor: Option<&'a Actor>,
     /// The statements that run once or more per task.
     pub(crate) hot: HotStatements<'a>,
 }
@@ -96,8 +96,8 @@ impl<'a> LazyStatement<'a> {
 
 impl<'a> SqliteSlice<'a> {
     /// Sets who asks for the changes.
-    pub(crate) fn origin(mut self, origin: Option<&'a Origin>) -> Self {
-        self.origin = origin;
+    pub(crate) fn actor(mut self, actor: Option<&'a Actor>) -> Self {
+        self.actor = actor;
         self
     }
 
@@ -106,7 +106,7 @@ impl<'a> SqliteSlice<'a> {
             connection,
             queue_ids,
             now,
-            origin: None,
+            actor: None,
             hot: HotStatements {
                 enqueue: LazyStatement::new(connection, ENQUEUE),
                 enqueue_node: LazyStatement::new(connection, ENQUEUE_NODE),

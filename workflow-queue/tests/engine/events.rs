@@ -5,7 +5,7 @@ use std::path::Path;
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
-use queue_core::journal::{Cursor, EventKind, Origin};
+use queue_core::journal::{Actor, Cursor, EventKind};
 use queue_core::maintenance::restore;
 use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::{Edit, PruneRequest, Queue as _, WorkerInfo};
@@ -519,8 +519,8 @@ fn the_numbers_of_a_lost_end_of_the_log_are_not_given_out_again() {
 #[test]
 fn a_change_that_somebody_asked_for_tells_who_and_through_what() {
     let folder = tempfile::tempdir().unwrap();
-    let origin = Origin::new("billing", 7);
-    let open = OpenOptions::new(Durability::Fast).unwrap().origin(origin);
+    let actor = Actor::new("billing", 7);
+    let open = OpenOptions::new(Durability::Fast).unwrap().actor(actor);
     let options = SqliteOptions::new().unwrap().open(open);
     let queue = WorkflowQueue::open_with(folder.path().join("q.db"), options).unwrap();
     let task = queue.enqueue(vec![NewTask::shell("a", "true")]).unwrap()[0];

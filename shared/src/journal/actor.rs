@@ -1,4 +1,4 @@
-//! The origin of a change: who asked for it, and through which program.
+//! The actor of a change: who asked for it, and through which program.
 
 use super::EventKind;
 use crate::task::TaskId;
@@ -7,7 +7,7 @@ use crate::task::TaskId;
 /// their data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Origin {
+pub struct Actor {
     /// The program, in a few words, such as `command line`.
     pub through: String,
     /// User id of its process.
@@ -16,8 +16,8 @@ pub struct Origin {
     pub from_task: Option<TaskId>,
 }
 
-impl Origin {
-    /// The origin of changes that a program of that user makes.
+impl Actor {
+    /// The actor of changes that a program of that user makes.
     pub fn new(through: impl Into<String>, uid: u32) -> Self {
         Self {
             through: through.into(),
@@ -33,7 +33,7 @@ impl Origin {
         self
     }
 
-    /// The data of an event with this origin added. Data that is no JSON object stays as it is.
+    /// The data of an event with this actor added. Data that is no JSON object stays as it is.
     pub fn added_to(&self, data: Option<&str>) -> String {
         let mut fields = serde_json::json!({ "through": self.through, "uid": self.uid });
         if let Some(task) = self.from_task {
@@ -82,27 +82,27 @@ impl EventKind {
 
 #[cfg(test)]
 mod tests {
-    use super::Origin;
+    use super::Actor;
     use crate::task::TaskId;
 
     #[test]
-    fn an_origin_stands_beside_what_an_event_tells() {
-        let origin = Origin::new("command line", 7);
+    fn an_actor_stands_beside_what_an_event_tells() {
+        let actor = Actor::new("command line", 7);
         assert_eq!(
-            origin.added_to(None),
+            actor.added_to(None),
             r#"{"through":"command line","uid":7}"#
         );
         assert_eq!(
-            origin.added_to(Some("{}")),
+            actor.added_to(Some("{}")),
             r#"{"through":"command line","uid":7}"#
         );
-        let of_task = Origin::new("a \"b\"", 7).from_task(Some(TaskId(3)));
+        let of_task = Actor::new("a \"b\"", 7).from_task(Some(TaskId(3)));
         let text = of_task.added_to(Some(r#"{"queue":"mail"}"#));
         let data: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "queue": "mail", "through": "a \"b\"", "uid": 7, "from_task": 3,
         });
         assert_eq!(data, expected);
-        assert_eq!(origin.added_to(Some("7")), "7");
+        assert_eq!(actor.added_to(Some("7")), "7");
     }
 }
