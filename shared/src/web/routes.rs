@@ -110,12 +110,17 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         get("/queues", pages::queues),
         get("/workers", pages::workers),
         get("/events", pages::events),
-        get("/health", pages::health),
         light("/live", |dashboard, request| {
             Ok(pages::live(dashboard, request))
         }),
         program("/metrics", monitors::metrics),
-        program("/health", monitors::health),
+        // A page for people, who have a session; for programs with the token the same as JSON.
+        program("/health", |dashboard, request| {
+            if request.session.is_empty() {
+                return monitors::health(dashboard, request);
+            }
+            pages::health(dashboard, request)
+        }),
         open("/health/ready", |dashboard, request| {
             Ok(monitors::ready(dashboard, request))
         }),
