@@ -32,7 +32,7 @@ pub(super) fn promote(
     let enqueued = leave_tasks(&FastQueue::open_with(path, options.clone())?)?;
     loop {
         // The power fails after this many writes, if the promotion makes that many.
-        let cut_at = lots.u64(1..60);
+        let cut_at = lots.u64(1..200);
         machine.disk(|disk| disk.fail(Fault::for_good(Kind::Write, cut_at)));
         match promote_file(path, options.clone()) {
             Ok(Promotion::Done) => {
