@@ -3,6 +3,8 @@
 use clap::Subcommand;
 
 use super::program::Context;
+#[cfg(feature = "top")]
+use super::top;
 use super::{
     Failure, backup, cancel, complete, completions, config, doctor, edit, health, history, hold,
     log, man, metrics, pause, prune, reap, release, reprioritize, rerun, restore, salvage, service,
@@ -46,6 +48,8 @@ pub enum Verb {
     Prune(prune::Arguments),
     #[command(about = CLEAN, long_about = None)]
     Clean(prune::Arguments),
+    #[cfg(feature = "top")]
+    Top(top::Arguments),
     Settings(settings::Arguments),
     Service(service::Arguments),
     Health(health::Arguments),
@@ -89,6 +93,8 @@ impl Verb {
             Self::Reap(arguments) => reap::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Clean(arguments) => prune::clean(context, arguments),
+            #[cfg(feature = "top")]
+            Self::Top(arguments) => top::run(context, &arguments),
             Self::Settings(arguments) => settings::run(context, &arguments),
             Self::Service(arguments) => service::run(context, &arguments),
             Self::Health(arguments) => health::run(context, &arguments),

@@ -2,6 +2,8 @@
 
 mod last_lines;
 mod output_printer;
+#[cfg(feature = "top")]
+mod tail;
 mod terminal_text;
 
 use std::io::IsTerminal;
@@ -31,6 +33,8 @@ use crate::state::State;
 use crate::task::{Task, TaskId};
 use last_lines::LastLines;
 use output_printer::OutputPrinter;
+#[cfg(feature = "top")]
+pub(super) use tail::tail;
 
 /// Show the output of tasks
 ///

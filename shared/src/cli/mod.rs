@@ -73,6 +73,8 @@ pub mod status;
 mod stop_signals;
 pub mod systemd;
 mod terminal;
+#[cfg(feature = "top")]
+mod top;
 mod variables;
 mod verify;
 mod wait;

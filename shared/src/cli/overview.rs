@@ -1,7 +1,7 @@
 //! The program without a verb: counts, then what runs, what failed last, what waits and why, and
 //! the workers.
 
-mod layout;
+pub(super) mod layout;
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use super::why::{self, Snapshot};
 use super::{Failure, moment, tasks, workers};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::queue::{ListQuery, Queue, Waits};
+use crate::queue::{ListQuery, Queue, Waits, WorkerInfo};
 use crate::state::State;
 use crate::task::Task;
 use layout::{fill, sections, wrap};
@@ -105,27 +105,7 @@ impl Overview {
         let standing = Standing::read(queue)?;
         let now = queue.now().wall;
         let known = queue.workers()?;
-        let mut running =
-            queue.list(&ListQuery::new().states([State::Running]).limit(LOOKED_AT))?;
-        running.sort_by_key(|task| (task.started_at, task.id));
-        running.truncate(MOST_RUNNING);
-        let worker = |task: &Task| {
-            let Some(id) = task.worker else {
-                return "-".to_owned();
-            };
-            if standing.workers.iter().any(|worker| worker.id == id) {
-                id.to_string()
-            } else if known.iter().any(|worker| worker.id == id) {
-                format!("{id} (dead)")
-            } else {
-                format!("{id} (unknown)")
-            }
-        };
-        let running = running.into_iter().map(|task| {
-            let worker = worker(&task);
-            (task, worker)
-        });
-        let running = running.collect();
+        let running = running(queue, (&standing.workers, &known))?;
         let mut waiting = [Vec::new(), Vec::new(), Vec::new()];
         let snapshot = Snapshot::new(context, queue, (&standing.workers, &known), now);
         for (state, found) in WAITING.into_iter().zip(&mut waiting) {
@@ -314,6 +294,37 @@ impl Overview {
         }
         table
     }
+}
+
+/// The running tasks that started first, and the worker of each. `living` and `known` are the living
+/// and all registered workers.
+///
+/// # Errors
+/// As the engine.
+pub(super) fn running<Q: Queue>(
+    queue: &Q,
+    (living, known): (&[WorkerInfo], &[WorkerInfo]),
+) -> Result<Vec<(Task, String)>> {
+    let mut running = queue.list(&ListQuery::new().states([State::Running]).limit(LOOKED_AT))?;
+    running.sort_by_key(|task| (task.started_at, task.id));
+    running.truncate(MOST_RUNNING);
+    let worker = |task: &Task| {
+        let Some(id) = task.worker else {
+            return "-".to_owned();
+        };
+        if living.iter().any(|worker| worker.id == id) {
+            id.to_string()
+        } else if known.iter().any(|worker| worker.id == id) {
+            format!("{id} (dead)")
+        } else {
+            format!("{id} (unknown)")
+        }
+    };
+    let running = running.into_iter().map(|task| {
+        let worker = worker(&task);
+        (task, worker)
+    });
+    Ok(running.collect())
 }
 
 /// What a task waits for, in a few words.

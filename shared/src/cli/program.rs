@@ -455,7 +455,7 @@ where
 fn parse_all<A: Parser>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error> {
     let mut command = config.apply(A::command());
     let mut matches = command.try_get_matches_from_mut(arguments)?;
-    let lasts = matches!(matches.subcommand_name(), Some("worker" | "serve"));
+    let lasts = matches!(matches.subcommand_name(), Some("worker" | "serve" | "top"));
     let parsed = A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command));
     if !lasts {
         // The process ends soon, and taking the description apart takes a fifth of a short one's

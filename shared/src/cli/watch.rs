@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read as _;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -131,7 +132,7 @@ fn repeat(
         if outcome.is_err() {
             break outcome;
         }
-        if signals.wait()? {
+        if signals.wait(None, &INTERVAL)? {
             break Ok(());
         }
         if !in_place && !printer.is_json() {
@@ -145,14 +146,18 @@ fn repeat(
 }
 
 /// Signals that end the wait for the next frame.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Interrupt,
     /// Readable after a signal.
     came: UnixStream,
 }
 
 impl Signals {
-    fn listen() -> Result<Self> {
+    /// Installs the signal handlers.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses.
+    pub(super) fn listen() -> Result<Self> {
         let refused = |error| Error::io("cannot listen for signals", error);
         let interrupt = Interrupt::listen()?;
         let (came, sender) = UnixStream::pair().map_err(refused)?;
@@ -164,11 +169,15 @@ impl Signals {
         Ok(Self { interrupt, came })
     }
 
-    /// Waits for the time of the next frame, or for a signal: then the size may be another. Returns
-    /// true if it is to end.
-    fn wait(&self) -> Result<bool> {
-        let mut ready = [PollFd::new(&self.came, PollFlags::IN)];
-        match poll(&mut ready, Some(&INTERVAL)) {
+    /// Waits so long for the next frame, for a signal, after which the size may be another, or for
+    /// `input`. Returns true if it is to end.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses.
+    pub(super) fn wait(&self, input: Option<BorrowedFd<'_>>, time: &Timespec) -> Result<bool> {
+        let mut ready = vec![PollFd::new(&self.came, PollFlags::IN)];
+        ready.extend(input.map(|input| PollFd::from_borrowed_fd(input, PollFlags::IN)));
+        match poll(&mut ready, Some(time)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(Error::io("cannot wait for the next second", error)),
         }

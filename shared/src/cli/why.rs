@@ -33,7 +33,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 pub(super) struct Explanation {
     kind: &'static str,
-    sentence: String,
+    pub(super) sentence: String,
 }
 
 /// An explanation as programs read it.

@@ -155,12 +155,9 @@ impl Metrics {
     pub fn read<Q: Queue>(queue: &Q, program: &'static str) -> Result<Self> {
         let now = queue.now().wall;
         let gauges = queue.gauges()?;
-        let mut ages: HashMap<String, Duration> = HashMap::new();
-        for one in queue.backlog()? {
-            let age = u64::try_from(now.since(one.since)).unwrap_or(0);
-            let oldest = ages.entry(one.queue).or_default();
-            *oldest = (*oldest).max(Duration::from_millis(age));
-        }
+        let age = |since| Duration::from_millis(u64::try_from(now.since(since)).unwrap_or(0));
+        let oldest = oldest(queue)?.into_iter();
+        let ages = oldest.map(|(name, since)| (name, age(since))).collect();
         let (free, workers) = slots(queue, &gauges.queues)?;
         let sums = if queue.keeps_log() {
             let all = queue.rollups(Span::All, Timestamp(0))?.into_iter();
@@ -338,6 +335,19 @@ fn times<'s>(family: &Family, sums: &'s Sums) -> &'s Histogram {
 
 fn micros(time: Duration) -> Value {
     Value::Micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Time since which the oldest queued task of each queue could run.
+///
+/// # Errors
+/// The errors of the queue.
+pub(crate) fn oldest<Q: Queue>(queue: &Q) -> Result<HashMap<String, Timestamp>> {
+    let mut oldest: HashMap<String, Timestamp> = HashMap::new();
+    for one in queue.backlog()? {
+        let since = oldest.entry(one.queue).or_insert(one.since);
+        *since = (*since).min(one.since);
+    }
+    Ok(oldest)
 }
 
 /// Free slots of living workers by queue, and the number of these workers. A worker that serves several

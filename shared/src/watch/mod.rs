@@ -9,7 +9,7 @@ pub mod event_view;
 mod exposition;
 mod health;
 mod machine;
-mod metrics;
+pub(crate) mod metrics;
 mod readings;
 
 use std::time::Duration;

@@ -9,7 +9,10 @@ const AROUND: usize = 2;
 
 /// Number of rows of each section so that all fit into `height` lines, if there is a bound. If
 /// there is no room for a row of each, the last sections are left out.
-pub(super) fn sections<const N: usize>(height: Option<usize>, needs: [usize; N]) -> [usize; N] {
+pub(in super::super) fn sections<const N: usize>(
+    height: Option<usize>,
+    needs: [usize; N],
+) -> [usize; N] {
     let Some(height) = height else {
         return needs;
     };

@@ -43,6 +43,7 @@ pub mod signals;
 pub mod slow_readers;
 pub mod steps;
 pub mod terminal;
+pub mod top;
 pub mod worker_control;
 
 pub use program::{UnderTest, under_test};
@@ -334,6 +335,10 @@ macro_rules! command_line_tests {
                 a_task_that_reads_from_a_terminal_does_not_stop_its_worker
                 a_run_answers_ctrl_z_with_a_sentence_and_goes_on
                 a_second_interrupt_ends_a_run_at_once
+            }
+            top {
+                top_shows_the_file_and_its_keys_steer_it
+                top_gives_the_terminal_back_at_ctrl_c_and_at_sigterm
             }
             worker_control {
                 a_living_worker_gets_more_and_fewer_slots

@@ -1,0 +1,131 @@
+//! Actions of the keys on a file, and the texts that they open.
+
+use unicode_width::UnicodeWidthChar;
+
+use super::super::program::Context;
+use super::super::show::find;
+use super::super::why::Snapshot;
+use super::super::{Failure, escape, log};
+use super::keys::{About, Change};
+use crate::error::Result;
+use crate::queue::{self, Queue};
+use crate::task::TaskId;
+
+/// Makes the change. Returns a sentence about its result.
+///
+/// # Errors
+/// As the engine.
+pub(super) fn change<Q: Queue>(queue: &Q, change: &Change) -> Result<String> {
+    match change {
+        Change::Retry(id) => {
+            let changes = queue.retry(&[*id])?;
+            Ok(sentence(*id, "is queued again", &changes))
+        }
+        Change::Cancel(id) => {
+            let changes = queue.cancel(&[*id])?;
+            Ok(sentence(*id, "is cancelled", &changes))
+        }
+        Change::Pause {
+            queue: name,
+            paused,
+        } => {
+            queue.set_paused(name, *paused)?;
+            let word = if *paused { "paused" } else { "resumed" };
+            Ok(format!("queue {} is {word}", escape::line(name)))
+        }
+    }
+}
+
+fn sentence(id: TaskId, done: &str, changes: &[queue::Change]) -> String {
+    match changes.first() {
+        Some(queue::Change::Done(_)) => format!("task {id} {done}"),
+        Some(queue::Change::Requested(_)) => format!("task {id} runs; its worker ends it"),
+        Some(queue::Change::AlreadyRequested(_)) => {
+            format!("task {id} runs; its worker was asked before to end it")
+        }
+        Some(queue::Change::Already(state) | queue::Change::Refused(state)) => {
+            format!("task {id} {}", state.standing())
+        }
+        Some(queue::Change::NotFound) | None => format!("task {id} is gone"),
+    }
+}
+
+/// The text in lines of that width: the end of a log, or the reasons for a task's state.
+///
+/// # Errors
+/// As the engine; [`crate::error::Error::NotFound`] for a task that is gone.
+pub(super) fn text<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    about: About,
+    width: usize,
+) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    match about {
+        About::Log(id) => {
+            lines = log::tail(queue, &find(queue, id)?)?;
+            if lines.is_empty() {
+                lines.push("(no output)".to_owned());
+            }
+        }
+        About::Why(id) => {
+            let task = find(queue, id)?;
+            let (living, known) = (queue.live_workers()?, queue.workers()?);
+            let now = queue.now().wall;
+            let snapshot = Snapshot::new(context, queue, (&living, &known), now);
+            lines.push(format!(
+                "{} {}",
+                escape::line(&task.name),
+                task.state.standing()
+            ));
+            for reason in snapshot.explanations(&task)? {
+                lines.push(escape::line(&reason.sentence).into_owned());
+            }
+        }
+    }
+    Ok(lines.iter().flat_map(|line| wrapped(line, width)).collect())
+}
+
+/// The line in pieces that are no wider than `width`.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for c in line.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > width && used > 0 {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += wide;
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(c);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr;
+
+    use super::wrapped;
+
+    #[test]
+    fn a_long_line_is_divided_by_its_width() {
+        assert_eq!(wrapped("abcdef", 4), ["abcd", "ef"]);
+        assert_eq!(wrapped("世界世", 5), ["世界", "世"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_fit_and_lose_nothing(line in "\\PC{0,60}", width in 2..30_usize) {
+            let pieces = wrapped(&line, width);
+            prop_assert_eq!(pieces.concat(), line);
+            for piece in pieces {
+                prop_assert!(piece.chars().map(|c| c.to_string().width()).sum::<usize>() <= width);
+            }
+        }
+    }
+}

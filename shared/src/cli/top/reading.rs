@@ -1,0 +1,184 @@
+//! Readings of a file, bounded however many tasks there are.
+
+use super::super::overview;
+use super::super::program::Context;
+use super::rates::Totals;
+use crate::clock::{Now, Timestamp};
+use crate::error::Result;
+use crate::journal::Span;
+use crate::queue::gauges::{MOST_OTHERS, MOST_QUEUED, MOST_QUEUED_IN_ALL};
+use crate::queue::{Alert, Queue, QueueGauges};
+use crate::state::State;
+use crate::task::Task;
+use crate::watch::metrics::oldest;
+
+/// Most failed tasks.
+const MOST_FAILED: usize = 20;
+
+/// Most queues.
+const MOST_QUEUES: usize = 200;
+
+/// Most steps of a fold for each reading.
+const MOST_STEPS: usize = 4;
+
+/// States of tasks that have not ended.
+const LIVE: [State; 4] = [
+    State::Scheduled,
+    State::Blocked,
+    State::Queued,
+    State::Running,
+];
+
+/// A queue, and the time since which its oldest queued task could run.
+#[derive(Clone, Debug)]
+pub(super) struct QueueRow {
+    pub(super) gauges: QueueGauges,
+    pub(super) since: Option<Timestamp>,
+}
+
+impl QueueRow {
+    /// True if tasks of the queue wait or run.
+    fn is_busy(&self) -> bool {
+        LIVE.iter().any(|state| self.gauges.count(*state) > 0)
+    }
+}
+
+/// A file at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reading {
+    pub(super) now: Now,
+    /// Queues, those with waiting or running tasks first.
+    pub(super) queues: Vec<QueueRow>,
+    /// Running tasks, the oldest first, and the worker of each.
+    pub(super) running: Vec<(Task, String)>,
+    /// Failed tasks, the last first.
+    pub(super) failed: Vec<Task>,
+    /// Living workers and their slots.
+    pub(super) workers: u64,
+    pub(super) slots: u64,
+    /// Names of firing alerts.
+    pub(super) alerts: Vec<String>,
+    pub(super) totals: Totals,
+}
+
+impl Reading {
+    /// Reads the file, and folds new events if `folds`.
+    ///
+    /// # Errors
+    /// As the engine.
+    pub(super) fn read<Q: Queue>(queue: &Q, folds: bool) -> Result<Self> {
+        let now = queue.now();
+        let mut since = oldest(queue)?;
+        let gauges = queue.gauges()?.queues.into_iter();
+        let mut queues: Vec<QueueRow> = gauges
+            .map(|gauges| QueueRow {
+                since: since.remove(&gauges.name),
+                gauges,
+            })
+            .collect();
+        queues.sort_by_key(|row| !row.is_busy());
+        let living = queue.live_workers()?;
+        let known = queue.workers()?;
+        let alerts = queue.alerts()?.into_iter().filter(Alert::is_firing);
+        let mut reading = Self {
+            now,
+            queues,
+            running: overview::running(queue, (&living, &known))?,
+            failed: queue.last_failed(MOST_FAILED)?,
+            workers: u64::try_from(living.len()).unwrap_or(u64::MAX),
+            slots: living.iter().map(|worker| u64::from(worker.slots)).sum(),
+            alerts: alerts.map(|alert| alert.rule.name).collect(),
+            totals: Totals::default(),
+        };
+        reading.totals = reading.counted(queue.last_id()?.map_or(0, |id| id.0));
+        if folds && queue.keeps_log() {
+            reading.totals.ended = folded(queue)?;
+        }
+        reading.queues.truncate(MOST_QUEUES);
+        Ok(reading)
+    }
+
+    /// Number of tasks in that state, and true if there may be more.
+    pub(super) fn count(&self, state: State) -> (u64, bool) {
+        let counts = self.queues.iter().map(|row| row.gauges.count(state));
+        let sum = counts.clone().fold(0, u64::saturating_add);
+        let is_bound = if state == State::Queued {
+            sum >= MOST_QUEUED_IN_ALL || counts.max() >= Some(MOST_QUEUED)
+        } else {
+            sum >= MOST_OTHERS
+        };
+        (sum, is_bound)
+    }
+
+    /// Totals from the last id and the tasks that have not ended, if these are counted whole.
+    fn counted(&self, last_id: i64) -> Totals {
+        let mut live = 0_i64;
+        let mut is_whole = true;
+        for (count, is_bound) in LIVE.map(|state| self.count(state)) {
+            live = live.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            is_whole &= !is_bound;
+        }
+        Totals {
+            enqueued: last_id,
+            ended: is_whole.then(|| last_id.saturating_sub(live)),
+        }
+    }
+}
+
+/// Attempts that ended by the sums of the log, after folding; `None` while much is left to fold.
+fn folded<Q: Queue>(queue: &Q) -> Result<Option<i64>> {
+    // A full disk, or a program that holds the file, takes the rate alone.
+    if !queue.fold(MOST_STEPS).unwrap_or(false) {
+        return Ok(None);
+    }
+    let all = queue.rollups(Span::All, Timestamp(0))?.into_iter();
+    let ended = all.map(|one| one.sums.all_ended());
+    let ended = ended.fold(0, u64::saturating_add);
+    Ok(Some(i64::try_from(ended).unwrap_or(i64::MAX)))
+}
+
+/// Text above the rows: the program, its file, the time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caption {
+    pub(super) program: &'static str,
+    pub(super) file: String,
+    pub(super) clock: String,
+}
+
+impl Caption {
+    pub(super) fn new<Q: Queue>(context: &Context<Q>) -> Self {
+        let file = context.path().file_name().unwrap_or_default();
+        Self {
+            program: context.program.name,
+            file: file.to_string_lossy().into_owned(),
+            clock: String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QueueRow, Reading};
+    use crate::queue::QueueGauges;
+    use crate::queue::gauges::MOST_QUEUED;
+    use crate::state::State;
+
+    #[test]
+    fn ends_are_known_unless_a_count_reached_its_bound() {
+        let mut gauges = QueueGauges::new("mail", false);
+        gauges.add(State::Queued, 30);
+        gauges.add(State::Running, 2);
+        gauges.add(State::Failed, 9);
+        let mut reading = Reading {
+            queues: vec![QueueRow {
+                gauges,
+                since: None,
+            }],
+            ..Reading::default()
+        };
+        assert_eq!(reading.counted(100).ended, Some(68));
+        reading.queues[0].gauges.add(State::Queued, MOST_QUEUED);
+        let totals = reading.counted(100);
+        assert_eq!((totals.enqueued, totals.ended), (100, None));
+    }
+}
