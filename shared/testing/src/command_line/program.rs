@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -239,12 +240,18 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits until it has ended and returns its exit code; `None` if a signal ended it.
+    /// Waits until it has ended and its output is collected, and returns its exit code; `None` if a signal
+    /// ended it. Processes that it left may hold its pipes: their output is waited for during a second.
     pub fn ended(&mut self) -> Option<i32> {
         let mut status = None;
         until("the program ends", || {
             status = self.child.try_wait().unwrap();
             status.is_some()
+        });
+        let ended = present();
+        until("its output is collected", || {
+            let is_whole = self.stdout.is_whole() && self.stderr.is_whole();
+            is_whole || ended.elapsed() > Duration::from_secs(1)
         });
         status.unwrap().code()
     }
@@ -257,19 +264,26 @@ impl Drop for Running {
     }
 }
 
-/// Text read from a pipe so far.
-struct Collected(std::sync::Arc<std::sync::Mutex<String>>);
+/// Text read from a pipe so far, by a thread that ends with the pipe.
+struct Collected(
+    std::sync::Arc<std::sync::Mutex<String>>,
+    std::thread::JoinHandle<()>,
+);
 
 impl Collected {
     fn text(&self) -> String {
         self.0.lock().unwrap().clone()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.1.is_finished()
     }
 }
 
 fn collect(pipe: impl Read + Send + 'static) -> Collected {
     let text = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
     let writer = std::sync::Arc::clone(&text);
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while pipe
@@ -283,5 +297,5 @@ fn collect(pipe: impl Read + Send + 'static) -> Collected {
             line.clear();
         }
     });
-    Collected(text)
+    Collected(text, reader)
 }
