@@ -148,6 +148,11 @@ fn run<S: HookStore + 'static>(
             Err(error) => driver.trouble(&error),
         }
     }
+    // A process that ends soon may be told to stop before it was elected.
+    if !is_elected && matches!(election.is_won(), Ok(true)) {
+        is_elected = true;
+        tell(&Notice::Elected);
+    }
     if is_elected {
         driver.finish();
     }
