@@ -20,8 +20,8 @@ const MOST_STEPS: usize = 10;
 const KEPT_FOR_HOOKS: i64 = 7 * 24 * 3_600_000;
 
 /// Deletes old events from the beginning of the log, up to the first of a task that has not ended or, for
-/// a week, the first that a hook has not seen. Several
-/// processes may do it at the same time; each step deletes what is old then.
+/// a week, the first that a hook has not seen. Several processes may do it at the same time; each step
+/// deletes the events that are old then.
 pub(crate) fn trim_log(queue: &WorkflowQueue) -> Result<u64> {
     let mut deleted = 0;
     for _ in 0..MOST_STEPS {
