@@ -35,7 +35,7 @@ LINES
 run 'cat release.jsonl'
 run 'pid=$(workflow-queue worker --background)'
 run 'workflow-queue enqueue --stdin < release.jsonl'
-until workflow-queue show 2 -o json | grep -q '"state": *"running"'; do
+until workflow-queue tree 1 | grep -q 'build.*running'; do
     sleep 0.05
 done
 run 'kill -9 $pid'
