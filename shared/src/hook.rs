@@ -48,6 +48,14 @@ impl HookUrl {
         &self.plain
     }
 
+    /// The URL without user info and without the values of its query, which often are tokens.
+    pub fn masked(&self) -> String {
+        match self.plain.split_once('?') {
+            Some((path, _)) => format!("{path}?…"),
+            None => self.plain.clone(),
+        }
+    }
+
     /// The URL as it was given, for the file alone.
     pub fn to_stored(&self) -> String {
         match (&self.user, self.plain.split_once("//")) {
@@ -254,6 +262,8 @@ mod tests {
             ("http://[::1]:80/", None)
         );
         assert_eq!(url("http://h?x").plain(), "http://h/?x");
+        assert_eq!(own.masked(), "https://Example.org:8443/a?…");
+        assert_eq!(bare.masked(), "http://[::1]:80/");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Calls of systemd's own programs.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::files::ServiceUnit;
 use super::scope::Scope;
@@ -10,6 +14,9 @@ use crate::text::escape;
 
 /// Most characters of a message of systemd that are repeated.
 const MOST_SAID: usize = 1_000;
+
+/// Longest time in which systemd answers a question or a request that does not wait.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// Properties that tell how a service stands.
 const PROPERTIES: &str = "--property=Id,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,\
@@ -37,17 +44,41 @@ pub struct Standing {
     pub cpu_us: Option<u64>,
 }
 
+impl Standing {
+    /// Its state in a few words: `active (running)`, `failed (exit-code)`.
+    pub fn words(&self) -> String {
+        let more = if self.state == "failed" {
+            &self.result
+        } else {
+            &self.substate
+        };
+        if more.is_empty() {
+            return self.state.clone();
+        }
+        format!("{} ({more})", self.state)
+    }
+}
+
+/// Request to systemd about a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Start,
+    Stop,
+    Restart,
+}
+
 /// How these services stand, in this order: one call of `systemctl` for all.
 ///
 /// # Errors
-/// [`Error::Io`] if `systemctl` is missing or refuses.
+/// [`Error::Io`] if `systemctl` is missing, refuses, or does not answer within 5 s.
 pub fn standings(scope: Scope, units: &[ServiceUnit]) -> Result<Vec<Standing>> {
     if units.is_empty() {
         return Ok(Vec::new());
     }
     let mut arguments = vec!["show", "--no-pager", PROPERTIES, "--"];
     arguments.extend(units.iter().map(|unit| unit.unit.as_str()));
-    let text = systemctl(scope, &arguments)?;
+    let output = output_within(command("systemctl", scope).args(&arguments), ANSWER_TIME)?;
+    let text = said_by(scope, &arguments, &output)?;
     let found = blocks(&text);
     let unknown = || Standing {
         state: "unknown".to_owned(),
@@ -86,6 +117,21 @@ fn blocks(text: &str) -> BTreeMap<&str, Standing> {
     found
 }
 
+/// Asks systemd to start, stop or restart a service, and does not wait until it has.
+///
+/// # Errors
+/// [`Error::Io`] if `systemctl` is missing, refuses, or does not answer within 5 s.
+pub(crate) fn request(scope: Scope, verb: Verb, service: &ServiceUnit) -> Result<()> {
+    let verb = match verb {
+        Verb::Start => "start",
+        Verb::Stop => "stop",
+        Verb::Restart => "restart",
+    };
+    let arguments = [verb, "--no-block", "--", &service.unit];
+    let output = output_within(command("systemctl", scope).args(arguments), ANSWER_TIME)?;
+    said_by(scope, &arguments, &output).map(drop)
+}
+
 /// Runs `systemctl` and returns its output.
 ///
 /// # Errors
@@ -96,12 +142,44 @@ pub(crate) fn systemctl(scope: Scope, arguments: &[&str]) -> Result<String> {
         .stdin(Stdio::null())
         .output()
         .map_err(|error| missing("systemctl", error))?;
+    said_by(scope, arguments, &output)
+}
+
+/// The output of a `systemctl` with these arguments that has ended.
+fn said_by(scope: Scope, arguments: &[&str], output: &Output) -> Result<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let user = if scope == Scope::User { " --user" } else { "" };
     let line = format!("`systemctl{user} {}` failed", arguments.join(" "));
     Err(Error::io(line, std::io::Error::other(said(&output.stderr))))
+}
+
+/// Runs `systemctl` to its end, for that time at most.
+fn output_within(command: &mut Command, limit: Duration) -> Result<Output> {
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command
+        .spawn()
+        .map_err(|error| missing("systemctl", error))?;
+    let failed = |error: std::io::Error| Error::io("cannot wait for `systemctl`", error);
+    let handle = Pid::from_child(&child);
+    let handle = pidfd_open(handle, PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
+    let (sender, receiver) = channel();
+    let wait = move |child: Child| {
+        // Nobody listens any more to one that took too long.
+        let _ = sender.send(child.wait_with_output());
+    };
+    let waiter = std::thread::Builder::new().name("systemctl".to_owned());
+    waiter.spawn(move || wait(child)).map_err(failed)?;
+    if let Ok(ended) = receiver.recv_timeout(limit) {
+        return ended.map_err(failed);
+    }
+    // It may have ended meanwhile.
+    let _ = pidfd_send_signal(&handle, Signal::KILL);
+    let sentence = format!("it did not answer within {} s", limit.as_secs());
+    let error = std::io::Error::other(sentence);
+    Err(Error::io("cannot ask `systemctl`", error))
 }
 
 /// As [`systemctl`] with units at the end.
@@ -165,7 +243,10 @@ fn said(stderr: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{blocks, said};
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::{blocks, output_within, said};
 
     #[test]
     fn one_output_tells_how_every_unit_stands() {
@@ -187,6 +268,18 @@ mod tests {
         assert_eq!((failed.memory_bytes, failed.cpu_us), (None, None));
         assert!(!failed.at_boot);
         assert!(blocks("").is_empty() && blocks("x\n\n=\n").is_empty());
+    }
+
+    #[test]
+    fn a_program_that_does_not_answer_is_ended() {
+        let refused = output_within(Command::new("sleep").arg("600"), Duration::from_millis(1));
+        let sentence = refused.unwrap_err().to_string();
+        assert!(sentence.contains("did not answer"), "{sentence}");
+        let output = output_within(Command::new("echo").arg("there"), Duration::from_mins(1));
+        assert_eq!(output.unwrap().stdout, b"there\n");
+        let missing = output_within(&mut Command::new("/none"), Duration::from_mins(1));
+        let sentence = missing.unwrap_err().to_string();
+        assert!(sentence.contains("need systemd"), "{sentence}");
     }
 
     #[test]

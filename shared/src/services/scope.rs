@@ -14,6 +14,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Its word: `user` or `system`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::System => "system",
+        }
+    }
+
     /// Folder of its unit files.
     ///
     /// # Errors

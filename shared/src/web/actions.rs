@@ -11,6 +11,7 @@ use super::report::Done;
 use super::request::Request;
 use crate::error::Result;
 use crate::queue::Queue;
+use crate::services::{self, Verb};
 use crate::task::{NewTask, TaskId};
 
 /// Most tasks that one transaction changes.
@@ -121,6 +122,63 @@ pub(super) fn change_schedule<Q: Queue>(
     };
     dashboard.counts.forget();
     Ok(Reply::see(&format!("{}{place}", request.root)))
+}
+
+/// Pauses or resumes a hook, or lets it get dead letters again.
+pub(super) fn change_hook<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let missing = || Problem::NotFound("there is no such hook".to_owned());
+    let source = dashboard.sources.hooks.as_ref().ok_or_else(missing)?;
+    let (queue, form) = (&dashboard.queue, &request.form);
+    let name = form.get("name").unwrap_or_default();
+    let chosen = |text: &str| {
+        let invalid = || Problem::Invalid("a dead letter has a number".to_owned());
+        text.parse().map_err(|_| invalid())
+    };
+    match (form.get("action"), form.get("letter"), form.get("all")) {
+        (Some(action @ ("pause" | "resume")), ..) => {
+            (source.pause)(queue, name, action == "pause")?;
+            if form.get("back") == Some("list") {
+                return Ok(Reply::see(&format!("{}hooks", request.root)));
+            }
+        }
+        (Some("retry"), Some(letter), _) => {
+            (source.retry)(queue, name, Some(chosen(letter)?))?;
+        }
+        (Some("retry"), None, Some(_)) => {
+            (source.retry)(queue, name, None)?;
+        }
+        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+    }
+    let place = pages::hook_address(name);
+    Ok(Reply::see(&format!("{}{place}", request.root)))
+}
+
+/// Starts, stops or restarts a service of the file.
+pub(super) fn change_service<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let (manager, unit) = (request.form.get("manager"), request.form.get("unit"));
+    let verb = match request.form.get("action") {
+        Some("start") => Verb::Start,
+        Some("stop") => Verb::Stop,
+        Some("restart") => Verb::Restart,
+        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+    };
+    dashboard.services.forget();
+    let reading = dashboard.services.get(&dashboard.queue)?;
+    let mut own = reading.services.iter();
+    let found = own.find(|service| {
+        manager == Some(service.scope.as_str()) && unit == Some(service.unit.unit.as_str())
+    });
+    let missing = || Problem::NotFound("this file has no such service".to_owned());
+    let service = found.ok_or_else(missing)?;
+    services::request(service.scope, verb, &service.unit)?;
+    dashboard.services.forget();
+    Ok(Reply::see(&format!("{}services", request.root)))
 }
 
 /// Enqueues a command.

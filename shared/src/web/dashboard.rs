@@ -9,6 +9,7 @@ use super::auth::Keys;
 use super::checks::Checks;
 use super::counts::{Counts, Summary};
 use super::hub::Hub;
+use super::service_readings::ServiceReadings;
 use super::sources::Sources;
 use super::sync::Sync;
 use crate::clock::Timestamp;
@@ -75,6 +76,7 @@ pub(super) struct Dashboard<Q> {
     pub(super) keys: Keys,
     pub(super) counts: Counts,
     pub(super) health: Checks,
+    pub(super) services: ServiceReadings,
     is_counting: AtomicBool,
     pub(super) hub: Hub,
     /// Permits to write.
@@ -97,6 +99,7 @@ impl<Q: Queue> Dashboard<Q> {
             keys,
             counts: Counts::default(),
             health: Checks::default(),
+            services: ServiceReadings::default(),
             is_counting: AtomicBool::new(false),
             hub: Hub::new(),
             writers: Arc::new(Semaphore::new(WRITERS)),

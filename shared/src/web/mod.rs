@@ -18,6 +18,7 @@ mod folding;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
+mod hook_source;
 mod hub;
 mod listener;
 mod live;
@@ -25,17 +26,20 @@ mod monitors;
 mod output;
 mod pages;
 mod patient;
+mod queue_rates;
 mod reply;
 mod report;
 mod request;
 mod router;
 mod routes;
 mod server;
+mod service_readings;
 mod sources;
 mod sync;
 mod words;
 
 pub use dashboard::Options;
+pub use hook_source::{HookRow, HookSource, LetterRow, ReadHooks, ReadLetters, RetryLetters};
 pub use listener::{Address, Listener};
 #[cfg(feature = "internals")]
 #[doc(hidden)]

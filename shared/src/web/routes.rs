@@ -67,6 +67,7 @@ impl<Q> Copy for Route<Q> {}
 pub(super) struct Parts {
     limits: bool,
     schedules: bool,
+    hooks: bool,
     writes: bool,
     enqueues: bool,
 }
@@ -78,19 +79,21 @@ impl Parts {
         Self {
             limits: dashboard.sources.limits.is_some(),
             schedules: dashboard.sources.schedules.is_some(),
+            hooks: dashboard.sources.hooks.is_some(),
             writes,
             enqueues: writes && dashboard.options.allow_enqueue,
         }
     }
 }
 
-/// Paths of all routes that change something, with schedules or without, for the tests that send there
-/// what must be refused.
+/// Paths of all routes that change something, with schedules and hooks or without, for the tests that send
+/// there what must be refused.
 #[cfg(feature = "internals")]
-pub fn post_paths<Q: Queue>(schedules: bool) -> Vec<&'static str> {
+pub fn post_paths<Q: Queue>(has_log: bool) -> Vec<&'static str> {
     let all = routes::<Q>(Parts {
         limits: true,
-        schedules,
+        schedules: has_log,
+        hooks: has_log,
         writes: true,
         enqueues: true,
     });
@@ -110,6 +113,7 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         get("/queues", pages::queues),
         get("/workers", pages::workers),
         get("/events", pages::events),
+        get("/services", pages::services),
         light("/live", |dashboard, request| {
             Ok(pages::live(dashboard, request))
         }),
@@ -149,6 +153,15 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         routes.push(get("/tasks/confirm", pages::confirm));
         routes.push(post("/tasks/change", actions::change));
         routes.push(post("/queues/pause", actions::pause));
+        routes.push(post("/services/change", actions::change_service));
+    }
+    if parts.hooks {
+        routes.push(get("/hooks", pages::hooks));
+        routes.push(get("/hooks/letters", pages::letters));
+    }
+    if parts.writes && parts.hooks {
+        routes.push(get("/hooks/confirm", pages::confirm_letters));
+        routes.push(post("/hooks/change", actions::change_hook));
     }
     if parts.writes && parts.schedules {
         routes.push(post("/schedules/change", actions::change_schedule));

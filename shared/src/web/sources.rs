@@ -1,5 +1,6 @@
 //! Parts of the pages that only one engine can fill.
 
+use super::hook_source::HookSource;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::WorkerId;
@@ -62,6 +63,8 @@ pub struct Sources<Q> {
     pub schedules: Option<ScheduleSource<Q>>,
     /// The event log.
     pub events: Option<ReadEvents<Q>>,
+    /// The hooks.
+    pub hooks: Option<HookSource<Q>>,
 }
 
 impl<Q> Sources<Q> {
@@ -72,6 +75,7 @@ impl<Q> Sources<Q> {
             limits: None,
             schedules: None,
             events: None,
+            hooks: None,
         }
     }
 
@@ -102,6 +106,13 @@ impl<Q> Sources<Q> {
         self.events = Some(read);
         self
     }
+
+    /// Sets the source of hooks.
+    #[must_use]
+    pub fn hooks(mut self, hooks: HookSource<Q>) -> Self {
+        self.hooks = Some(hooks);
+        self
+    }
 }
 
 impl<Q> Default for Sources<Q> {
@@ -117,6 +128,7 @@ impl<Q> std::fmt::Debug for Sources<Q> {
             .field("limits", &self.limits.is_some())
             .field("schedules", &self.schedules.is_some())
             .field("events", &self.events.is_some())
+            .field("hooks", &self.hooks.is_some())
             .finish()
     }
 }

@@ -1,5 +1,7 @@
 //! `serve`: the attempts, limits, schedules and events of the dashboard, beside what both programs show.
 
+mod hooks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,8 @@ use queue_core::journal::{Cursor, EventFilter, OlderEvents};
 use queue_core::task::TaskId;
 use queue_core::watch::deliver::{Deliverer, Notice, Options};
 use queue_core::web::{
-    AttemptRow, FiringRow, LimitRow, ScheduleHistory, ScheduleRow, ScheduleSource, Sources,
+    AttemptRow, FiringRow, HookSource, LimitRow, ScheduleHistory, ScheduleRow, ScheduleSource,
+    Sources,
 };
 use workflow_queue::schedule::firing::{Firing, FiringResult, SkipReason};
 use workflow_queue::schedule::spec::Spec;
@@ -32,7 +35,12 @@ pub(crate) fn run(
             |queue, name| Ok(queue.schedules().run(name)?.id),
             pause_schedule,
         ))
-        .events(read_events);
+        .events(read_events)
+        .hooks(HookSource::new(
+            (hooks::read, hooks::read_letters),
+            |queue, name, letter| queue.hooks().retry(name, letter),
+            hooks::pause,
+        ));
     // Refused before anything is delivered.
     arguments.address()?;
     let _deliverer = if arguments.is_read_only() {

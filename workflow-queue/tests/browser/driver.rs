@@ -131,6 +131,11 @@ impl Browser {
         self.waits(css, lacks, text).await;
     }
 
+    /// Waits until there is no such element.
+    pub(crate) async fn gone(&self, css: &str) {
+        self.waits(css, str::is_empty, "nothing").await;
+    }
+
     async fn waits(&self, css: &str, holds: impl Fn(&str) -> bool, text: &str) {
         let waiting = async {
             loop {

@@ -1,6 +1,9 @@
 //! The dashboard in a real browser, through `WebDriver`.
 
 #[cfg(test)]
+#[path = "../dead_letter/mod.rs"]
+mod dead_letter;
+#[cfg(test)]
 mod driver;
 
 #[cfg(test)]
@@ -10,6 +13,7 @@ mod tests {
     use queue_testing::command_line::program::Sandbox;
     use queue_testing::command_line::{UnderTest, program};
 
+    use super::dead_letter::bury;
     use super::driver::{Browser, Driver};
 
     fn sandbox() -> Sandbox {
@@ -143,6 +147,51 @@ mod tests {
         });
         let schedules = sandbox.json(&["schedule", "list"]);
         assert!(schedules[0]["paused_at"].is_string(), "{schedules}");
+    }
+
+    #[test]
+    fn a_person_delivers_a_dead_letter_again_and_sees_it_go() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = filled();
+        let takes = "test -e open || exit 3; cat >> taken";
+        let add = ["hook", "add", "alarm", "--on", "task.failed", "--"];
+        sandbox.ok(&[&add[..], &["sh", "-c", takes]].concat());
+        bury(&sandbox.path("queue.db"), 2);
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        driver.run(true, async |browser| {
+            log_in(&browser, &dashboard).await;
+            browser.open(&dashboard, "/hooks").await;
+            browser.click(Locator::LinkText("alarm")).await;
+            browser.shows("#letter-rows", "it said no <b>").await;
+
+            // It is refused once more, by keyboard, and then taken without a reload.
+            let again = "button[aria-label='Deliver dead letter 1 again']";
+            browser.press_enter(again).await;
+            browser.shows("#d1", "exit code 3").await;
+            sandbox.write("open", "");
+            browser.click(Locator::Css(again)).await;
+            browser.gone("#d1").await;
+            browser.shows("#d2", "Deliver again").await;
+
+            // The rest is asked about.
+            browser.click(Locator::LinkText("Deliver all again")).await;
+            browser.shows("h1", "Deliver 1 dead letter again?").await;
+            browser.click(Locator::Css("button.primary")).await;
+            browser
+                .shows("#letters-note", "Every event was taken")
+                .await;
+            browser.press_enter("button[value=pause]").await;
+            browser.shows("#state", "paused").await;
+
+            browser.open(&dashboard, "/services").await;
+            browser.shows("#service-notes", "has no services").await;
+            assert_eq!(browser.missing_parts().await, "");
+        });
+        assert_eq!(sandbox.read("taken").matches("specversion").count(), 2);
+        let hooks = sandbox.json(&["hook", "list"]);
+        assert!(hooks[0]["paused_at"].is_string(), "{hooks}");
     }
 
     /// A drawing opened at its left edge, which on a telephone shows the steps that ended long ago.

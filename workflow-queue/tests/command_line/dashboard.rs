@@ -85,6 +85,35 @@ fn limits_show_the_tasks_that_run_and_wait_under_them() {
 }
 
 #[test]
+fn queues_show_how_many_tasks_were_enqueued_and_ended_a_minute() {
+    let sandbox = sandbox();
+    let line = "{\"command\":\"true\",\"queue\":\"mail\"}\n";
+    sandbox.enqueue(&line.repeat(30));
+    sandbox.ok(&["add-task", "other", "true"]);
+    sandbox.ok(&["worker", "--drain", "--queue", "mail"]);
+    // Adds the new events to the sums.
+    sandbox.ok(&["metrics"]);
+    let page = Dashboard::start(&sandbox, &["--read-only"])
+        .get("/queues")
+        .body;
+    let rates = |queue: &str| {
+        let (_, row) = page.split_once(&format!("<tr id=\"q-{queue}-\"")).unwrap();
+        let row = row.split("</tr>").next().unwrap();
+        ["enqueued", "ended"].map(|of| {
+            let label = format!("data-label=\"{of} a minute\">");
+            let cell = row.split(&label).nth(1).unwrap();
+            cell.split('<').next().unwrap().to_owned()
+        })
+    };
+    // 30 in five to six minutes.
+    let [enqueued, ended] = rates("mail");
+    let rate: f64 = enqueued.parse().unwrap();
+    assert!((5.0..=6.0).contains(&rate), "{enqueued}");
+    assert_eq!(ended, enqueued);
+    assert_eq!(rates("default"), ["0.2", "0"]);
+}
+
+#[test]
 fn events_are_shown_the_newest_first_and_filtered() {
     let sandbox = sandbox();
     let dashboard_of = |options: &[&str]| Dashboard::start(&sandbox, options);

@@ -3,6 +3,11 @@
 #[cfg(test)]
 mod dashboard;
 #[cfg(test)]
+mod dashboard_hooks;
+#[cfg(test)]
+#[path = "../dead_letter/mod.rs"]
+mod dead_letter;
+#[cfg(test)]
 mod drains;
 #[cfg(test)]
 mod flow_runs;
@@ -39,7 +44,9 @@ queue_testing::command_line_tests!(env!("CARGO_BIN_EXE_workflow-queue"), true);
 fn the_dashboard_takes_no_action_from_a_foreign_origin() {
     use queue_testing::command_line::dashboard_guards;
     let paths = queue_core::internals::web::post_paths::<workflow_queue::WorkflowQueue>(true);
-    assert!(paths.contains(&"/schedules/change"), "{paths:?}");
+    for path in ["/schedules/change", "/hooks/change", "/services/change"] {
+        assert!(paths.contains(&path), "{paths:?}");
+    }
     let sandbox = sandbox();
     let words = ["schedule", "add", "nightly", "0 3 * * *", "true"];
     sandbox.ok(&words);

@@ -63,19 +63,6 @@ impl<'a> View<'a> {
             command: &unit.command,
         }
     }
-
-    /// Its state in a table: `active (running)`, `failed (exit-code)`.
-    fn standing(&self) -> String {
-        let more = if self.state == "failed" {
-            self.result
-        } else {
-            self.substate
-        };
-        if more.is_empty() {
-            return self.state.to_owned();
-        }
-        format!("{} ({more})", self.state)
-    }
 }
 
 pub(super) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -97,10 +84,10 @@ pub(super) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let mut table = Table::new(&COLUMNS);
-    for view in &views {
+    for (view, standing) in views.iter().zip(&standings) {
         table.row([
             view.name,
-            &view.standing(),
+            &standing.words(),
             if view.at_boot { "yes" } else { "no" },
             &or_none(view.pid.map(|pid| pid.to_string())),
             &or_none(view.restarts.map(|count| count.to_string())),

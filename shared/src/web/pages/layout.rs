@@ -38,6 +38,10 @@ impl Page<'_> {
         }
         links.push(("workers", "Workers"));
         links.push(("events", "Events"));
+        if dashboard.sources.hooks.is_some() {
+            links.push(("hooks", "Hooks"));
+        }
+        links.push(("services", "Services"));
         links.push(("health", "Health"));
         if dashboard.writes() && options.allow_enqueue {
             links.push(("enqueue", "Enqueue"));

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::super::dashboard::Dashboard;
+use super::super::queue_rates::{self, Rates};
 use super::super::reply::{Problem, Reply};
 use super::super::request::{Request, query_of};
 use super::super::words::{ago, cell, line, number};
 use super::layout::{Page, columns, form_token, table};
 use crate::clock::Timestamp;
+use crate::journal::{Rollup, Span};
 use crate::queue::{Occupancy, Queue, QueueInfo, WorkerInfo};
 use crate::text::{duration, moment};
 
@@ -25,7 +27,9 @@ pub(in super::super) fn queues<Q: Queue>(
     let summary = dashboard.summary()?;
     let living = dashboard.queue.live_workers()?;
     let shown = &summary.queues[..summary.queues.len().min(MOST)];
-    let numbers = Numbers::read(&dashboard.queue, &living)?;
+    let rollups = rollups(dashboard)?;
+    let rates = queue_rates::rates(&rollups, dashboard.now());
+    let numbers = Numbers::read(&dashboard.queue, (&living, &rates))?;
     let mut names = vec![
         "Queue",
         "#Queued",
@@ -38,6 +42,10 @@ pub(in super::super) fn queues<Q: Queue>(
     let has_ageing = shown.iter().any(|queue| queue.ageing.is_some());
     if has_ageing {
         names.insert(1, "Ageing");
+    }
+    if dashboard.queue.keeps_log() {
+        let state = names.len() - 1;
+        names.splice(state..state, ["#Enqueued a minute", "#Ended a minute"]);
     }
     if dashboard.writes() {
         names.push("");
@@ -60,6 +68,12 @@ pub(in super::super) fn queues<Q: Queue>(
         is_live: true,
     };
     Ok(Reply::page(page.around(dashboard, request, &content)))
+}
+
+/// The sums of the last minutes; none in a file without a log.
+fn rollups<Q: Queue>(dashboard: &Dashboard<Q>) -> crate::Result<Vec<Rollup>> {
+    let from = queue_rates::begin(dashboard.now());
+    dashboard.queue.rollups(Span::Minute, from)
 }
 
 /// The row of a queue, with a cell for its ageing if some queue has one.
@@ -108,6 +122,7 @@ fn row<Q: Queue>(
                 }
             }
             td.number data-label="workers" { (number(workers as u64)) }
+            @if dashboard.queue.keeps_log() { (rates(numbers, queue)) }
             td {
                 @match queue.paused_at {
                     Some(at) => {
@@ -125,19 +140,34 @@ fn row<Q: Queue>(
     }
 }
 
+/// The cells of the rates, which are those of all handlers of a queue: each has them.
+fn rates(numbers: &Numbers<'_>, queue: &QueueInfo) -> Markup {
+    let rates = numbers.rates.get(queue.name.as_str());
+    let rates = rates.copied().unwrap_or_default();
+    html! {
+        td.number data-label="enqueued a minute" { (queue_rates::shown(rates.enqueued)) }
+        td.number data-label="ended a minute" { (queue_rates::shown(rates.ended)) }
+    }
+}
+
 /// Numbers of the queues that are not among their counts.
 struct Numbers<'a> {
     living: &'a [WorkerInfo],
+    rates: &'a HashMap<&'a str, Rates>,
     backlogs: HashMap<(String, String), Timestamp>,
     occupancies: HashMap<(String, String), Occupancy>,
 }
 
 impl<'a> Numbers<'a> {
-    fn read<Q: Queue>(queue: &Q, living: &'a [WorkerInfo]) -> crate::Result<Self> {
+    fn read<Q: Queue>(
+        queue: &Q,
+        (living, rates): (&'a [WorkerInfo], &'a HashMap<&'a str, Rates>),
+    ) -> crate::Result<Self> {
         let backlogs = queue.backlog()?.into_iter();
         let occupancies = queue.occupancy()?.into_iter();
         Ok(Self {
             living,
+            rates,
             backlogs: backlogs
                 .map(|one| ((one.queue, one.handler), one.since))
                 .collect(),

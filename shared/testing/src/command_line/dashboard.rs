@@ -12,7 +12,7 @@ use super::program::{Sandbox, until};
 const HOSTILE: &str = "<script>alert('x')</script>\u{202e}\"&'";
 
 /// Pages of a file with a task.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/",
     "/tasks",
     "/tasks/1",
@@ -21,6 +21,7 @@ const PAGES: [&str; 12] = [
     "/workers",
     "/events",
     "/events?task=1",
+    "/services",
     "/events?kind=task&queue=default",
     "/health",
     "/tasks/confirm?action=cancel&all=1",

@@ -53,7 +53,7 @@ pub fn nobody_sees_anything_without_the_token() {
 }
 
 /// Every action that a form can name.
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 12] = [
     "cancel",
     "retry",
     "retry-downstream",
@@ -63,6 +63,9 @@ const ACTIONS: [&str; 9] = [
     "pause",
     "resume",
     "run",
+    "stop",
+    "restart",
+    "start",
 ];
 
 /// Sends every action from pages that are not the dashboard's, and with forms that are not.
@@ -75,7 +78,7 @@ pub fn no_action_is_taken_from_a_foreign_origin(sandbox: &Sandbox, paths: &[&str
     let host = dashboard.host.clone();
     let each = |path| ACTIONS.map(|action| (path, action));
     for (path, action) in paths.iter().flat_map(each) {
-        let fields = format!("id=1&action={action}&queue=default&command=true&name=nightly");
+        let fields = format!("id=1&action={action}&queue=default&command=true&name=nightly&all=1");
         let valid = format!("form={form}&{fields}");
         let origin = format!("origin: http://{host}");
         for lines in [

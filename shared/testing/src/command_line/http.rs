@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use super::program::{Running, Sandbox, until};
@@ -57,9 +58,19 @@ fn joined(body: &str) -> String {
 impl Dashboard {
     /// Starts the dashboard at a free port, and logs in.
     pub fn start(sandbox: &Sandbox, options: &[&str]) -> Self {
+        Self::begin(&mut Self::command(sandbox, options))
+    }
+
+    /// The command that starts the dashboard at a free port.
+    pub fn command(sandbox: &Sandbox, options: &[&str]) -> Command {
         let mut words = vec!["serve", "--listen", "127.0.0.1:0"];
         words.extend_from_slice(options);
-        let running = sandbox.start(&words);
+        sandbox.command(&words)
+    }
+
+    /// Starts the dashboard with that command, and logs in.
+    pub fn begin(command: &mut Command) -> Self {
+        let running = Sandbox::begin(command);
         until("the link is printed", || {
             running.stdout().contains("Log in with")
         });

@@ -13,6 +13,7 @@ pub mod config;
 pub mod dashboard;
 pub mod dashboard_guards;
 pub mod dashboard_load;
+pub mod dashboard_services;
 pub mod environment;
 pub mod full_disk;
 pub mod health;
@@ -117,6 +118,11 @@ macro_rules! command_line_tests {
             dashboard_load {
                 downloads_that_nobody_takes_need_little_memory
                 pages_are_shown_while_writes_wait_for_the_file
+            }
+            dashboard_services {
+                services_are_shown_as_systemd_says
+                a_service_is_started_stopped_and_restarted_by_a_form
+                a_systemd_that_is_missing_or_refuses_is_told_in_a_sentence
             }
             environment {
                 commands_and_hooks_have_the_environment_of_a_plain_shell

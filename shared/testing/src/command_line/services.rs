@@ -7,7 +7,7 @@ use super::program::{Done, Sandbox, name};
 use crate::skipped;
 
 /// A sandbox whose PATH begins with a folder of its own programs.
-struct Machine(Sandbox);
+pub(super) struct Machine(pub(super) Sandbox);
 
 /// Notes its arguments, says what it is told to say, and ends as it is told to end.
 const SYSTEMCTL: &str = "#!/bin/sh
@@ -21,7 +21,7 @@ esac
 ";
 
 impl Machine {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let machine = Self(Sandbox::new());
         std::fs::create_dir(machine.0.path("bin")).unwrap();
         machine.program("systemctl", SYSTEMCTL);
@@ -32,7 +32,7 @@ impl Machine {
 
     /// Writes a program. Another process does, because no program runs that somebody has open to write,
     /// and a process that another test starts at that moment would have it open for a while.
-    fn program(&self, name: &str, text: &str) {
+    pub(super) fn program(&self, name: &str, text: &str) {
         let script = "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\"";
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", script]);
@@ -40,13 +40,18 @@ impl Machine {
         assert!(shell.status().unwrap().success());
     }
 
-    fn run(&self, words: &[&str]) -> Done {
+    /// Gives a command the PATH of the machine.
+    pub(super) fn at_its_path<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let path = format!("{}:/usr/bin:/bin", self.0.path("bin").display());
-        let mut command = self.0.command(&[&["service"], words].concat());
-        Done(command.env("PATH", path).output().unwrap())
+        command.env("PATH", path)
     }
 
-    fn ok(&self, words: &[&str]) -> String {
+    fn run(&self, words: &[&str]) -> Done {
+        let mut command = self.0.command(&[&["service"], words].concat());
+        Done(self.at_its_path(&mut command).output().unwrap())
+    }
+
+    pub(super) fn ok(&self, words: &[&str]) -> String {
         let done = self.run(words);
         assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
         done.stdout()
@@ -59,7 +64,7 @@ impl Machine {
     }
 
     /// The calls of `systemctl` since the last look.
-    fn calls(&self) -> Vec<String> {
+    pub(super) fn calls(&self) -> Vec<String> {
         let text = self.0.read("bin/systemctl.calls");
         self.0.write("bin/systemctl.calls", "");
         text.lines().map(str::to_owned).collect()

@@ -1,0 +1,109 @@
+//! Hooks as the pages read and change them.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::task::TaskId;
+
+/// Function that reads all hooks, by name.
+pub type ReadHooks<Q> = fn(&Q) -> Result<Vec<HookRow>>;
+
+/// Function that reads so many dead letters of the hook of a name, the oldest first.
+pub type ReadLetters<Q> = fn(&Q, &str, u32) -> Result<Vec<LetterRow>>;
+
+/// Function that lets dead letters of the hook of a name be delivered again: the one of that number, or
+/// all. It returns their number.
+pub type RetryLetters<Q> = fn(&Q, &str, Option<i64>) -> Result<usize>;
+
+/// Functions that read and change hooks.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HookSource<Q> {
+    /// All hooks, by name.
+    pub all: ReadHooks<Q>,
+    /// Dead letters of a hook.
+    pub letters: ReadLetters<Q>,
+    /// Delivers dead letters of a hook again.
+    pub retry: RetryLetters<Q>,
+    /// Stops (`true`) or resumes (`false`) the deliveries of a hook.
+    pub pause: fn(&Q, &str, bool) -> Result<()>,
+}
+
+impl<Q> HookSource<Q> {
+    /// Hooks that are read so, the second function by name. They are changed by the last ones.
+    pub fn new(
+        (all, letters): (ReadHooks<Q>, ReadLetters<Q>),
+        retry: RetryLetters<Q>,
+        pause: fn(&Q, &str, bool) -> Result<()>,
+    ) -> Self {
+        Self {
+            all,
+            letters,
+            retry,
+            pause,
+        }
+    }
+}
+
+/// Hook.
+#[derive(Clone, Debug)]
+pub struct HookRow {
+    /// Name.
+    pub name: String,
+    /// Names of the kinds of its events.
+    pub events: Vec<&'static str>,
+    /// Queues of its events; all if there are none.
+    pub queues: Vec<String>,
+    /// Its URL without secrets, or its command, as a person reads it.
+    pub target: String,
+    /// True if deliveries are signed.
+    pub is_signed: bool,
+    /// Longest time of a delivery.
+    pub limit: Duration,
+    /// Time at which it was added.
+    pub added_at: Timestamp,
+    /// Position in the log, as `events --since` takes it.
+    pub position: String,
+    /// Number of events of the log after the position.
+    pub lag: u64,
+    /// Time of the first of them.
+    pub behind_since: Option<Timestamp>,
+    /// Time at which it was paused.
+    pub paused_at: Option<Timestamp>,
+    /// Number of tries of the next event that failed.
+    pub failures: u32,
+    /// Time of the next try.
+    pub next_try_at: Option<Timestamp>,
+    /// Time of the last try.
+    pub last_at: Option<Timestamp>,
+    /// Reason why the last try failed.
+    pub last_error: Option<String>,
+    /// Number of events that were taken.
+    pub delivered: u64,
+    /// Number of tries that failed.
+    pub failed: u64,
+    /// Number of events that were given up.
+    pub buried: u64,
+    /// Number of dead letters.
+    pub dead_letters: u64,
+}
+
+/// Event that a hook gave up.
+#[derive(Clone, Debug)]
+pub struct LetterRow {
+    /// Number.
+    pub id: i64,
+    /// Time of its last try.
+    pub at: Timestamp,
+    /// Name of the kind of the event.
+    pub kind: String,
+    /// Task of the event, if it is about one.
+    pub task: Option<TaskId>,
+    /// The event as `CloudEvents` 1.0 JSON.
+    pub body: String,
+    /// Reason why it was not taken.
+    pub error: String,
+    /// True if it is to be delivered again.
+    pub is_wanted: bool,
+}
