@@ -8,6 +8,6 @@ use crate::queue::FastQueue;
 
 /// Numbers of every queue.
 pub(crate) fn gauges(queue: &FastQueue) -> Result<Gauges> {
-    let read = |connection: &_| verbs::gauges(connection, verbs::GAUGES_HELD);
+    let read = |connection: &_| verbs::gauges(connection, None);
     queue.database().read(read)
 }

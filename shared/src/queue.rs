@@ -262,9 +262,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Page of tasks, newest first.
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>>;
 
-    /// At most `limit` failed tasks, those that failed last first. Among more than 20,000, only
-    /// those of the highest ids are looked at.
-    fn last_failed(&self, limit: usize) -> Result<Vec<Task>>;
+    /// At most `limit` failed tasks of all queues or of one, those that failed last first. Among more
+    /// than 20,000 of all queues, only those of the highest ids are looked at.
+    fn last_failed(&self, limit: usize, queue: Option<&str>) -> Result<Vec<Task>>;
 
     /// At most `limit` tasks that wait in that state, those that start first first: queued ones in
     /// the order of claims, by priority among the first 256 queues; scheduled ones by their time.

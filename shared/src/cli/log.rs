@@ -34,7 +34,7 @@ use crate::task::{Task, TaskId};
 use last_lines::LastLines;
 use output_printer::OutputPrinter;
 #[cfg(feature = "top")]
-pub(super) use tail::tail;
+pub(super) use tail::Tail;
 
 /// Show the output of tasks
 ///

@@ -6,14 +6,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
-use super::program::{Access, Context};
+use super::program::Context;
+use super::{Failure, folded};
 use crate::error::Error;
 use crate::queue::Queue;
 use crate::watch::{Form, Metrics, judge_alerts, sync_time};
-
-/// Most steps of a fold, each of 10,000 tasks and events: some seconds. The next call goes on.
-const MOST_STEPS: usize = 200;
 
 /// Mode of the file, so that the monitor, another user, can read it.
 const MODE: u32 = 0o644;
@@ -39,7 +36,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     } else {
         Form::Prometheus
     };
-    let queue = open(context)?;
+    let (queue, _) = folded::open(context)?;
+    // A file that cannot be written now is judged by the next call.
+    let _ = judge_alerts(&queue);
     let metrics = Metrics::read(&queue, context.program.name)?;
     let text = metrics.sync(sync_time(&queue)).text(form);
     match &arguments.textfile {
@@ -50,24 +49,6 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
                 error,
             )
         })?),
-    }
-}
-
-/// Opens the file and folds what is new, unless this user may only read it.
-fn open<Q: Queue>(context: &Context<Q>) -> Result<Q, Failure> {
-    let reader = context.open(Access::Read)?;
-    if !reader.keeps_log() {
-        return Ok(reader);
-    }
-    drop(reader);
-    match context.open(Access::Write) {
-        Ok(queue) => {
-            // On a full disk, or while another program holds the file, monitors need the rest all the more.
-            let _ = queue.fold(MOST_STEPS);
-            let _ = judge_alerts(&queue);
-            Ok(queue)
-        }
-        Err(_) => Ok(context.open(Access::Read)?),
     }
 }
 

@@ -12,6 +12,7 @@ mod command_name;
 mod common;
 mod exit;
 mod extra;
+mod folded;
 #[cfg(feature = "internals")]
 pub(crate) mod fuzzing;
 pub mod json;

@@ -105,7 +105,7 @@ impl Overview {
         let standing = Standing::read(queue)?;
         let now = queue.now().wall;
         let known = queue.workers()?;
-        let running = running(queue, (&standing.workers, &known))?;
+        let running = running(queue, None, (&standing.workers, &known))?;
         let mut waiting = [Vec::new(), Vec::new(), Vec::new()];
         let snapshot = Snapshot::new(context, queue, (&standing.workers, &known), now);
         for (state, found) in WAITING.into_iter().zip(&mut waiting) {
@@ -126,7 +126,7 @@ impl Overview {
         let workers = workers.collect::<Result<Vec<_>>>()?;
         Ok(Self {
             now,
-            failed: queue.last_failed(MOST_FAILED)?,
+            failed: queue.last_failed(MOST_FAILED, None)?,
             running,
             waiting,
             workers,
@@ -296,16 +296,19 @@ impl Overview {
     }
 }
 
-/// The running tasks that started first, and the worker of each. `living` and `known` are the living
-/// and all registered workers.
+/// The running tasks that started first, of all queues or of one, and the worker of each. `living` and
+/// `known` are the living and all registered workers.
 ///
 /// # Errors
 /// As the engine.
 pub(super) fn running<Q: Queue>(
     queue: &Q,
+    only: Option<&str>,
     (living, known): (&[WorkerInfo], &[WorkerInfo]),
 ) -> Result<Vec<(Task, String)>> {
-    let mut running = queue.list(&ListQuery::new().states([State::Running]).limit(LOOKED_AT))?;
+    let mut query = ListQuery::new().states([State::Running]).limit(LOOKED_AT);
+    query.queue = only.map(str::to_owned);
+    let mut running = queue.list(&query)?;
     running.sort_by_key(|task| (task.started_at, task.id));
     running.truncate(MOST_RUNNING);
     let worker = |task: &Task| {

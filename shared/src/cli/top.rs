@@ -11,12 +11,11 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use super::program::{Access, Context, actor};
-use super::{Failure, duration, moment};
+use super::{Failure, duration, folded, moment};
 use crate::queue::Queue;
 use draw::Scene;
 use keys::Keys;
-use rates::Rates;
-use reading::{Caption, Reading};
+use reading::{Caption, Reading, recent};
 
 /// Shortest and longest time between two readings.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -26,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 ///
 /// Shows rates, ages, queues, the tasks that run and those that failed last. The arrows select a row;
 /// `l` shows the output of its task, `w` why it runs or how it ended; `r` retries, `c` cancels, `p`
-/// pauses or resumes a queue; `?` shows all keys, `q` quits.
+/// pauses or resumes a queue, `f` shows one queue alone; `?` shows all keys, `q` quits.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Time between two readings: 100ms to 1h
@@ -62,7 +61,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         return Err(Failure::Usage(sentence));
     }
     if arguments.once {
-        return once(context);
+        return once(context, arguments.read_only);
     }
     if !context.printer.terminal || !io::stdin().is_terminal() {
         let status = context.command("status");
@@ -84,16 +83,22 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     driver::run(context, &queue, arguments.interval, arguments.read_only)
 }
 
-fn once<Q: Queue>(context: &Context<Q>) -> Result<(), Failure> {
-    let queue = context.open(Access::Read)?;
-    let reading = Reading::read(&queue, false)?;
+fn once<Q: Queue>(context: &Context<Q>, is_read_only: bool) -> Result<(), Failure> {
+    let (queue, is_folded) = if is_read_only {
+        (context.open(Access::Read)?, false)
+    } else {
+        folded::open(context)?
+    };
+    let mut reading = Reading::read(&queue, false, None)?;
+    reading.has_queue_rates = is_folded;
+    let rates = is_folded.then(|| recent(&queue)).transpose()?;
     let now = reading.now.wall;
     let mut caption = Caption::new(context);
     caption.clock = moment::shown(now, &jiff::tz::TimeZone::system());
     let scene = Scene {
         caption: &caption,
         reading: &reading,
-        rates: &Rates::default(),
+        rates: rates.as_ref(),
         keys: &Keys::new(false),
         now,
         color: false,

@@ -30,6 +30,8 @@ pub struct QueueGauges {
     pub name: String,
     /// True if it is paused.
     pub is_paused: bool,
+    /// Held tasks, which are among the blocked ones.
+    pub held: u64,
     counts: [u64; Self::COUNTED.len()],
 }
 

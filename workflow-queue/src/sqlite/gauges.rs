@@ -16,7 +16,7 @@ const MOST_LIMITS: usize = 4_096;
 /// Numbers of every queue and limit.
 pub(crate) fn gauges(queue: &WorkflowQueue) -> Result<Gauges> {
     let read = if queue.is_unpromoted() {
-        |connection: &Connection| verbs::gauges(connection, verbs::GAUGES_HELD)
+        |connection: &Connection| verbs::gauges(connection, None)
     } else {
         with_limits
     };
@@ -24,7 +24,7 @@ pub(crate) fn gauges(queue: &WorkflowQueue) -> Result<Gauges> {
 }
 
 fn with_limits(connection: &Connection) -> Result<Gauges> {
-    let mut gauges = verbs::gauges(connection, GAUGES_BLOCKED)?;
+    let mut gauges = verbs::gauges(connection, Some(GAUGES_BLOCKED))?;
     let bounded = limits::limits(connection)?.into_iter();
     let bounded = bounded.filter(|limit| limit.concurrency.is_some());
     for limit in bounded.take(MOST_LIMITS) {

@@ -24,6 +24,8 @@ mod schedules;
 #[cfg(test)]
 mod spawn;
 #[cfg(test)]
+mod top;
+#[cfg(test)]
 mod workflows;
 
 #[cfg(test)]

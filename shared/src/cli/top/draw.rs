@@ -22,7 +22,8 @@ use crate::task::Task;
 pub(super) struct Scene<'a> {
     pub(super) caption: &'a Caption,
     pub(super) reading: &'a Reading,
-    pub(super) rates: &'a Rates,
+    /// `None` where no time has passed between two readings.
+    pub(super) rates: Option<&'a Rates>,
     pub(super) keys: &'a Keys,
     /// Time to which ages are shown.
     pub(super) now: Timestamp,
@@ -30,7 +31,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// Keys of the last line, the most important ones first.
-const HINTS: [&str; 8] = [
+const HINTS: [&str; 9] = [
     "q quit",
     "? help",
     "↑↓ select",
@@ -39,9 +40,10 @@ const HINTS: [&str; 8] = [
     "r retry",
     "c cancel",
     "p pause",
+    "f filter",
 ];
 
-const HELP: [&str; 15] = [
+const HELP: [&str; 16] = [
     "↑ ↓ k j         select a queue or a task",
     "Tab             go to the next section",
     "Home End        go to the first or the last row",
@@ -53,6 +55,7 @@ const HELP: [&str; 15] = [
     "r               retry the failed task",
     "c               cancel the running task, after a question",
     "p               pause the queue, or resume it",
+    "f               show one queue alone, or all again",
     "",
     "q Ctrl-C        quit; within a text, q closes it",
     "",
@@ -95,7 +98,7 @@ pub(super) fn plain(scene: &Scene<'_>, width: Option<usize>) -> String {
 /// The caption, the numbers and the sections, in lines no wider than `width`.
 fn rows(scene: &Scene<'_>, width: Option<usize>, height: Option<usize>) -> Vec<Line<'static>> {
     let reading = scene.reading;
-    let mut lines = vec![caption(scene, width), counts(scene), rates(scene)];
+    let mut lines = vec![caption(scene, width), counts(scene), standing(scene)];
     if !reading.alerts.is_empty() {
         let names: Vec<_> = reading
             .alerts
@@ -112,7 +115,7 @@ fn rows(scene: &Scene<'_>, width: Option<usize>, height: Option<usize>) -> Vec<L
     }
     let tables = [
         (queues(scene), Color::Reset),
-        (running(scene), Color::Green),
+        (running(scene), Color::Blue),
         (failed(scene), Color::Red),
     ];
     let lengths = [
@@ -191,6 +194,9 @@ impl Scene<'_> {
 fn caption(scene: &Scene<'_>, width: Option<usize>) -> Line<'static> {
     let caption = scene.caption;
     let mut name = format!("{}  {}", caption.program, escape::line(&caption.file));
+    if let Some(only) = &scene.keys.only {
+        name = format!("{name}  queue {}", escape::line(only));
+    }
     if scene.keys.is_read_only {
         name += "  read-only";
     }
@@ -209,10 +215,11 @@ fn caption(scene: &Scene<'_>, width: Option<usize>) -> Line<'static> {
 
 /// Numbers of tasks by state.
 fn counts(scene: &Scene<'_>) -> Line<'static> {
+    // As in the tables of the other verbs.
     const SHOWN: [(State, Color); 5] = [
-        (State::Queued, Color::Yellow),
-        (State::Running, Color::Green),
-        (State::Scheduled, Color::Blue),
+        (State::Queued, Color::Reset),
+        (State::Running, Color::Blue),
+        (State::Scheduled, Color::Cyan),
         (State::Blocked, Color::Cyan),
         (State::Failed, Color::Red),
     ];
@@ -228,15 +235,18 @@ fn counts(scene: &Scene<'_>) -> Line<'static> {
         if !spans.is_empty() {
             spans.push(Span::raw("  "));
         }
-        spans.push(Span::styled(format!("{count}{more} {state}"), style));
+        let held = match scene.reading.held {
+            held if held > 0 && state == State::Blocked => format!(" ({held} held)"),
+            _ => String::new(),
+        };
+        spans.push(Span::styled(format!("{count}{more} {state}{held}"), style));
     }
     Line::from(spans)
 }
 
 /// Rates, the oldest queued task and the workers.
-fn rates(scene: &Scene<'_>) -> Line<'static> {
+fn standing(scene: &Scene<'_>) -> Line<'static> {
     let reading = scene.reading;
-    let rate = |rate: Option<String>| rate.map_or_else(|| "-".to_owned(), |rate| rate + "/s");
     let since = reading.queues.iter().filter_map(|row| row.since).min();
     let oldest = since.map_or_else(|| "-".to_owned(), |since| age(since, scene.now));
     let slots = reading.slots;
@@ -245,11 +255,16 @@ fn rates(scene: &Scene<'_>) -> Line<'static> {
         1 => format!("1 worker, {slots} slots"),
         workers => format!("{workers} workers, {slots} slots"),
     };
-    Line::raw(format!(
-        "enqueued {}  ended {}  oldest {oldest}  {workers}",
-        rate(scene.rates.enqueued()),
-        rate(scene.rates.ended()),
-    ))
+    let rates = scene.rates.map_or_else(String::new, |rates| {
+        let only = scene.keys.only.as_deref();
+        let (enqueued, ended) = (or_dash(rates.enqueued(only)), or_dash(rates.ended(only)));
+        format!("enqueued {enqueued}  ended {ended}  ")
+    });
+    Line::raw(format!("{rates}oldest {oldest}  {workers}"))
+}
+
+fn or_dash(figure: Option<String>) -> String {
+    figure.unwrap_or_else(|| "-".to_owned())
 }
 
 fn age(since: Timestamp, now: Timestamp) -> String {
@@ -257,17 +272,21 @@ fn age(since: Timestamp, now: Timestamp) -> String {
 }
 
 fn queues(scene: &Scene<'_>) -> Table {
-    const COLUMNS: [Column; 8] = [
+    const COUNTS: [Column; 7] = [
         right("QUEUED"),
         right("OLDEST"),
         right("RUNNING"),
-        right("SCHEDULED").dropped(2),
-        right("BLOCKED").dropped(3),
-        right("FAILED").dropped(1),
-        left("CLAIMS"),
-        text("QUEUE"),
+        right("SCHEDULED").dropped(5),
+        right("BLOCKED").dropped(4),
+        right("HELD").dropped(6),
+        right("FAILED").dropped(2),
     ];
-    let mut table = Table::new(&COLUMNS);
+    const RATES: [Column; 2] = [right("ENQUEUED").dropped(1), right("ENDED").dropped(1)];
+    let rates = scene.rates.filter(|_| scene.reading.has_queue_rates);
+    let mut columns = COUNTS.to_vec();
+    columns.extend(rates.iter().flat_map(|_| RATES));
+    columns.extend([left("CLAIMS").dropped(3), text("QUEUE")]);
+    let mut table = Table::new(&columns);
     for row in &scene.reading.queues {
         let count = |state| row.gauges.count(state).to_string();
         let oldest = row.since.map(|since| age(since, scene.now));
@@ -276,16 +295,22 @@ fn queues(scene: &Scene<'_>) -> Table {
         } else {
             "open"
         };
-        table.row([
-            &queued(row),
-            oldest.as_deref().unwrap_or("-"),
-            &count(State::Running),
-            &count(State::Scheduled),
-            &count(State::Blocked),
-            &count(State::Failed),
-            claims,
-            &row.gauges.name,
-        ]);
+        let name = &row.gauges.name;
+        let mut cells = vec![
+            queued(row),
+            or_dash(oldest),
+            count(State::Running),
+            count(State::Scheduled),
+            count(State::Blocked),
+            row.gauges.held.to_string(),
+            count(State::Failed),
+        ];
+        if let Some(rates) = rates {
+            cells.push(or_dash(rates.enqueued(Some(name))));
+            cells.push(or_dash(rates.ended(Some(name))));
+        }
+        cells.extend([claims.to_owned(), name.clone()]);
+        table.cells(cells.iter().map(String::as_str));
     }
     table
 }
@@ -330,7 +355,6 @@ fn failed(scene: &Scene<'_>) -> Table {
     ];
     let mut table = Table::new(&COLUMNS);
     for task in &scene.reading.failed {
-        let or_dash = |figure: Option<String>| figure.unwrap_or_else(|| "-".to_owned());
         table.row([
             &task.id.to_string(),
             &when(task, scene.now),

@@ -1,6 +1,7 @@
 //! The terminal: reads the file at intervals, draws, takes keys.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use ratatui::crossterm::terminal::{
 };
 use rustix::event::Timespec;
 
+use super::super::log::Tail;
 use super::super::program::Context;
 use super::super::watch::Signals;
 use super::super::{Failure, moment};
@@ -30,7 +32,8 @@ use crate::queue::Queue;
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A full screen of the terminal. Its end restores the terminal, and so does a panic before its message.
-struct FullScreen(Terminal<CrosstermBackend<io::Stdout>>);
+/// The end of the terminal's own type would write to standard error if the terminal is gone.
+struct FullScreen(ManuallyDrop<Terminal<CrosstermBackend<io::Stdout>>>);
 
 impl FullScreen {
     fn enter() -> Result<Self> {
@@ -43,7 +46,8 @@ impl FullScreen {
         enable_raw_mode().map_err(refused)?;
         let entered = execute!(io::stdout(), EnterAlternateScreen)
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
-        entered.map(Self).map_err(|error| {
+        let entered = entered.map(|terminal| Self(ManuallyDrop::new(terminal)));
+        entered.map_err(|error| {
             restore();
             refused(error)
         })
@@ -71,10 +75,12 @@ struct Top<'a, Q> {
     reading: Reading,
     /// Change counter of the file before the reading.
     counter: Option<i64>,
+    /// End of the log that the open panel shows.
+    tail: Tail,
     caption: Caption,
 }
 
-/// Shows the file until `q` or a signal.
+/// Shows the file until `q`, a signal or the end of the terminal.
 ///
 /// # Errors
 /// As the engine, and when the terminal fails.
@@ -91,28 +97,16 @@ pub(super) fn run<Q: Queue>(
         rates: Rates::default(),
         reading: Reading::default(),
         counter: None,
+        tail: Tail::default(),
         caption: Caption::new(context),
     };
     top.refresh()?;
     let signals = Signals::listen()?;
     let mut screen = FullScreen::enter()?;
-    let failed = |error| Error::io("cannot use the terminal", error);
-    let mut next = queue.now().boot.after(interval);
-    loop {
-        top.draw(&mut screen)?;
-        if signals.wait(Some(io::stdin().as_fd()), &until(next, queue.now().boot))? {
-            return Ok(());
-        }
-        while event::poll(Duration::ZERO).map_err(failed)? {
-            let event = event::read().map_err(failed)?;
-            if top.take(&event)?.is_some() {
-                return Ok(());
-            }
-        }
-        if queue.now().boot >= next {
-            top.refresh()?;
-            next = queue.now().boot.after(interval);
-        }
+    match top.show(&mut screen, &signals, interval) {
+        // The signal that tells of it may come after the error.
+        Err(_) if rustix::termios::tcgetattr(io::stdin()).is_err() => Ok(()),
+        shown => Ok(shown?),
     }
 }
 
@@ -129,16 +123,45 @@ fn until(next: BootTime, now: BootTime) -> Timespec {
 struct Ended;
 
 impl<Q: Queue> Top<'_, Q> {
+    /// Draws, and takes keys, until the end.
+    fn show(
+        &mut self,
+        screen: &mut FullScreen,
+        signals: &Signals,
+        interval: Duration,
+    ) -> Result<()> {
+        let failed = |error| Error::io("cannot use the terminal", error);
+        let mut next = self.queue.now().boot.after(interval);
+        loop {
+            self.draw(screen)?;
+            let left = until(next, self.queue.now().boot);
+            if signals.wait(Some(io::stdin().as_fd()), &left)? {
+                return Ok(());
+            }
+            while event::poll(Duration::ZERO).map_err(failed)? {
+                let event = event::read().map_err(failed)?;
+                if self.take(&event)?.is_some() {
+                    return Ok(());
+                }
+            }
+            if self.queue.now().boot >= next {
+                self.refresh()?;
+                next = self.queue.now().boot.after(interval);
+            }
+        }
+    }
+
     /// Reads the file, unless nobody wrote to it since the last time.
     fn refresh(&mut self) -> Result<()> {
         let counter = Some(self.queue.change_counter()?);
         let age = self.queue.now().boot.since(self.reading.now.boot);
         if counter != self.counter || age >= LONGEST {
-            self.reading = Reading::read(self.queue, !self.keys.is_read_only)?;
+            let only = self.keys.only.as_deref();
+            self.reading = Reading::read(self.queue, !self.keys.is_read_only, only)?;
             self.keys.rows(&Row::all(&self.reading));
             self.counter = counter;
         }
-        let totals = self.reading.totals;
+        let totals = self.reading.totals.clone();
         self.rates.take(self.queue.now().boot, totals);
         self.read_text();
         Ok(())
@@ -150,7 +173,7 @@ impl<Q: Queue> Top<'_, Q> {
         let scene = Scene {
             caption: &self.caption,
             reading: &self.reading,
-            rates: &self.rates,
+            rates: Some(&self.rates),
             keys: &self.keys,
             now,
             color: self.context.printer.color(),
@@ -163,6 +186,10 @@ impl<Q: Queue> Top<'_, Q> {
     }
 
     fn take(&mut self, event: &Event) -> Result<Option<Ended>> {
+        if let Event::Resize(..) = event {
+            // Its lines have another width.
+            self.read_text();
+        }
         let Event::Key(key) = event else {
             return Ok(None);
         };
@@ -179,7 +206,14 @@ impl<Q: Queue> Top<'_, Q> {
         match self.keys.press(key, &Row::all(&self.reading)) {
             Some(Action::Quit) => return Ok(Some(Ended)),
             Some(Action::Change(change)) => self.change(&change)?,
-            Some(Action::Read(_)) => self.read_text(),
+            Some(Action::Read(_)) => {
+                self.tail = Tail::default();
+                self.read_text();
+            }
+            Some(Action::Reread) => {
+                self.counter = None;
+                self.refresh()?;
+            }
             None => {}
         }
         Ok(None)
@@ -202,7 +236,12 @@ impl<Q: Queue> Top<'_, Q> {
             return;
         };
         let width = self.context.printer.width().unwrap_or(80);
-        match act::text(self.context, self.queue, panel.about, width) {
+        match act::text(
+            self.context,
+            self.queue,
+            (panel.about, &mut self.tail),
+            width,
+        ) {
             Ok(lines) => {
                 // Whoever scrolled up keeps the lines that are on the screen.
                 let more = lines.len().saturating_sub(panel.lines.len());
@@ -243,4 +282,47 @@ fn named(key: KeyEvent) -> Option<Key> {
     }
     let found = keys.iter().find(|(code, _)| *code == key.code);
     found.map(|(_, key)| *key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::{Command, Stdio};
+
+    use queue_testing::skipped;
+
+    use super::FullScreen;
+
+    /// Tells the test that it is the process that panics.
+    const INSIDE: &str = "QUEUE_TEST_TOP_PANICS";
+
+    /// The test runs itself on a terminal, which `script` of util-linux makes.
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_its_message() {
+        if std::env::var_os(INSIDE).is_some() {
+            let _screen = FullScreen::enter().unwrap();
+            panic!("something is wrong");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let name = std::thread::current().name().unwrap().to_owned();
+        let line = format!(
+            "stty -g >before; {INSIDE}=1 '{}' --exact --nocapture {name}; stty -g >after",
+            std::env::current_exe().unwrap().display(),
+        );
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]);
+        script.env("SHELL", "/bin/sh").current_dir(folder.path());
+        let Ok(done) = script.stdin(Stdio::null()).output() else {
+            skipped("there is no `script` to make a terminal with");
+            return;
+        };
+        let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(!read("before").is_empty());
+        assert_eq!(read("before"), read("after"), "settings of the terminal");
+        let shown = String::from_utf8(done.stdout).unwrap();
+        let (_, rest) = shown.split_once("\u{1b}[?1049h").expect("another screen");
+        let (_, rest) = rest.split_once("\u{1b}[?1049l").expect("the first screen");
+        assert!(rest.starts_with("\u{1b}[?25h"), "the cursor: {rest:?}");
+        assert!(rest.contains("something is wrong"), "{rest:?}");
+    }
 }

@@ -23,8 +23,8 @@ pub(super) enum Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row {
     Queue { name: String, is_paused: bool },
-    Running(TaskId),
-    Failed(TaskId),
+    Running { id: TaskId, queue: String },
+    Failed { id: TaskId, queue: String },
 }
 
 impl Row {
@@ -34,19 +34,31 @@ impl Row {
             name: row.gauges.name.clone(),
             is_paused: row.gauges.is_paused,
         });
-        let running = reading.running.iter().map(|(task, _)| task.id);
-        let failed = reading.failed.iter().map(|task| task.id);
-        queues
-            .chain(running.map(Self::Running))
-            .chain(failed.map(Self::Failed))
-            .collect()
+        let running = reading.running.iter().map(|(task, _)| Self::Running {
+            id: task.id,
+            queue: task.queue.clone(),
+        });
+        let failed = reading.failed.iter().map(|task| Self::Failed {
+            id: task.id,
+            queue: task.queue.clone(),
+        });
+        queues.chain(running).chain(failed).collect()
+    }
+
+    /// The queue, or that of the task.
+    fn queue(&self) -> &str {
+        match self {
+            Self::Queue { name: queue, .. }
+            | Self::Running { queue, .. }
+            | Self::Failed { queue, .. } => queue,
+        }
     }
 
     /// The task of the row.
     fn task(&self) -> Option<TaskId> {
         match self {
             Self::Queue { .. } => None,
-            Self::Running(id) | Self::Failed(id) => Some(*id),
+            Self::Running { id, .. } | Self::Failed { id, .. } => Some(*id),
         }
     }
 
@@ -81,6 +93,8 @@ pub(super) enum Action {
     Change(Change),
     /// The text of the panel that was opened.
     Read(About),
+    /// The rows, for another filter.
+    Reread,
 }
 
 /// Text over the rows.
@@ -107,6 +121,8 @@ pub(super) enum View {
 pub(super) struct Keys {
     pub(super) view: View,
     pub(super) selected: Option<Row>,
+    /// Queue whose rows alone are shown.
+    pub(super) only: Option<String>,
     /// Position of the selected row when it was last there.
     position: usize,
     /// Result of the last key, until the next one.
@@ -180,6 +196,7 @@ impl Keys {
             Key::Char('r') => return self.retry(),
             Key::Char('c') => self.cancel(),
             Key::Char('p') => return self.pause(),
+            Key::Char('f') => return self.filter(),
             Key::Char(_) => self.say("? shows the keys"),
         }
         None
@@ -210,8 +227,8 @@ impl Keys {
     fn next_section(&mut self, rows: &[Row]) {
         let section = |row: &Row| match row {
             Row::Queue { .. } => 0,
-            Row::Running(_) => 1,
-            Row::Failed(_) => 2,
+            Row::Running { .. } => 1,
+            Row::Failed { .. } => 2,
         };
         let here = self.selected.as_ref().map(section);
         let next = rows.iter().position(|row| Some(section(row)) > here);
@@ -239,7 +256,7 @@ impl Keys {
 
     fn retry(&mut self) -> Option<Action> {
         let id = self.task()?;
-        if matches!(self.selected, Some(Row::Running(_))) {
+        if matches!(self.selected, Some(Row::Running { .. })) {
             self.say(&format!(
                 "task {id} is running; a task that failed can be retried"
             ));
@@ -252,7 +269,7 @@ impl Keys {
         let Some(id) = self.task() else {
             return;
         };
-        if matches!(self.selected, Some(Row::Failed(_))) {
+        if matches!(self.selected, Some(Row::Failed { .. })) {
             return self.say(&format!("task {id} has failed; there is nothing to cancel"));
         }
         self.view = View::Question(Change::Cancel(id));
@@ -267,6 +284,22 @@ impl Keys {
             queue: name.clone(),
             paused: !is_paused,
         }))
+    }
+
+    /// Shows the queue of the selected row alone, or all queues again.
+    fn filter(&mut self) -> Option<Action> {
+        if self.only.take().is_some() {
+            self.say("all queues");
+            return Some(Action::Reread);
+        }
+        let Some(row) = &self.selected else {
+            self.say("select a queue, or a task of it, with the arrows first");
+            return None;
+        };
+        let queue = row.queue().to_owned();
+        self.say(&format!("only queue {queue}; f shows all again"));
+        self.only = Some(queue);
+        Some(Action::Reread)
     }
 
     pub(super) fn say(&mut self, message: &str) {
@@ -289,8 +322,14 @@ mod tests {
         vec![
             queue("default", false),
             queue("mail", true),
-            Row::Running(TaskId(4)),
-            Row::Failed(TaskId(2)),
+            Row::Running {
+                id: TaskId(4),
+                queue: "default".to_owned(),
+            },
+            Row::Failed {
+                id: TaskId(2),
+                queue: "mail".to_owned(),
+            },
         ]
     }
 
@@ -310,7 +349,7 @@ mod tests {
         press(&mut keys, &[Key::Up]);
         assert_eq!(keys.selected.as_ref(), rows.first());
         press(&mut keys, &[Key::Tab]);
-        assert_eq!(keys.selected, Some(Row::Running(TaskId(4))));
+        assert_eq!(keys.selected, Some(rows[2].clone()));
         press(&mut keys, &[Key::End, Key::Down]);
         assert_eq!(keys.selected.as_ref(), rows.last());
         press(&mut keys, &[Key::Tab]);
@@ -323,10 +362,14 @@ mod tests {
     fn a_selected_task_stays_selected_when_it_fails_and_when_rows_move() {
         let mut keys = Keys::new(false);
         press(&mut keys, &[Key::Down, Key::Tab]);
-        keys.rows(&[Row::Failed(TaskId(9)), Row::Failed(TaskId(4))]);
-        assert_eq!(keys.selected, Some(Row::Failed(TaskId(4))));
-        keys.rows(&[Row::Failed(TaskId(9))]);
-        assert_eq!(keys.selected, Some(Row::Failed(TaskId(9))), "the neighbour");
+        let failed = |id| Row::Failed {
+            id: TaskId(id),
+            queue: "default".to_owned(),
+        };
+        keys.rows(&[failed(9), failed(4)]);
+        assert_eq!(keys.selected, Some(failed(4)));
+        keys.rows(&[failed(9)]);
+        assert_eq!(keys.selected, Some(failed(9)), "the neighbour");
         keys.rows(&[]);
         assert_eq!(keys.selected, None);
     }
@@ -383,10 +426,22 @@ mod tests {
     #[test]
     fn without_a_selection_a_key_says_how_to_make_one() {
         let mut keys = Keys::new(false);
-        for key in ['l', 'w', 'r', 'c', 'p'] {
+        for key in ['l', 'w', 'r', 'c', 'p', 'f'] {
             assert_eq!(press(&mut keys, &[Key::Char(key)]), None);
             assert!(keys.message.as_ref().unwrap().contains("arrows"), "{key}");
         }
+    }
+
+    #[test]
+    fn a_filter_is_the_queue_of_the_selected_row_until_the_key_is_pressed_again() {
+        let mut keys = Keys::new(true);
+        let again = Some(Action::Reread);
+        assert_eq!(press(&mut keys, &[Key::End, Key::Char('f')]), again);
+        assert_eq!(keys.only.as_deref(), Some("mail"));
+        assert_eq!(press(&mut keys, &[Key::Home, Key::Char('f')]), again);
+        assert_eq!(keys.only, None);
+        assert_eq!(press(&mut keys, &[Key::Char('f')]), again);
+        assert_eq!(keys.only.as_deref(), Some("default"));
     }
 
     #[test]
@@ -412,7 +467,7 @@ mod tests {
             Just(Key::Tab),
             Just(Key::Enter),
             Just(Key::Escape),
-            prop::sample::select("qlwrcpyn?hjkx".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+            prop::sample::select("qlwrcpfyn?hjkx".chars().collect::<Vec<_>>()).prop_map(Key::Char),
         ]
     }
 

@@ -1,11 +1,14 @@
 //! Readings of a file, bounded however many tasks there are.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use super::super::overview;
 use super::super::program::Context;
-use super::rates::Totals;
+use super::rates::{QueueTotals, Rates, Totals};
 use crate::clock::{Now, Timestamp};
 use crate::error::Result;
-use crate::journal::Span;
+use crate::journal::{Rollup, Span};
 use crate::queue::gauges::{MOST_OTHERS, MOST_QUEUED, MOST_QUEUED_IN_ALL};
 use crate::queue::{Alert, Queue, QueueGauges};
 use crate::state::State;
@@ -20,6 +23,10 @@ const MOST_QUEUES: usize = 200;
 
 /// Most steps of a fold for each reading.
 const MOST_STEPS: usize = 4;
+
+/// Time in milliseconds over which the rates of a single reading are formed, besides the minute that
+/// has begun.
+const RECENT_MS: i64 = 5 * 60_000;
 
 /// States of tasks that have not ended.
 const LIVE: [State; 4] = [
@@ -47,8 +54,12 @@ impl QueueRow {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reading {
     pub(super) now: Now,
-    /// Queues, those with waiting or running tasks first.
+    /// Queues, those with waiting or running tasks first; of a filter, its queue alone.
     pub(super) queues: Vec<QueueRow>,
+    /// Number of their tasks by state, and true if there may be more.
+    pub(super) counts: Vec<(State, u64, bool)>,
+    /// Number of their held tasks, which are among the blocked ones.
+    pub(super) held: u64,
     /// Running tasks, the oldest first, and the worker of each.
     pub(super) running: Vec<(Task, String)>,
     /// Failed tasks, the last first.
@@ -59,14 +70,16 @@ pub(super) struct Reading {
     /// Names of firing alerts.
     pub(super) alerts: Vec<String>,
     pub(super) totals: Totals,
+    /// True if queues have rates of their own.
+    pub(super) has_queue_rates: bool,
 }
 
 impl Reading {
-    /// Reads the file, and folds new events if `folds`.
+    /// Reads the file, or the rows of one of its queues, and folds new events if `folds`.
     ///
     /// # Errors
     /// As the engine.
-    pub(super) fn read<Q: Queue>(queue: &Q, folds: bool) -> Result<Self> {
+    pub(super) fn read<Q: Queue>(queue: &Q, folds: bool, only: Option<&str>) -> Result<Self> {
         let now = queue.now();
         let mut since = oldest(queue)?;
         let gauges = queue.gauges()?.queues.into_iter();
@@ -83,16 +96,22 @@ impl Reading {
         let mut reading = Self {
             now,
             queues,
-            running: overview::running(queue, (&living, &known))?,
-            failed: queue.last_failed(MOST_FAILED)?,
+            running: overview::running(queue, only, (&living, &known))?,
+            failed: queue.last_failed(MOST_FAILED, only)?,
             workers: u64::try_from(living.len()).unwrap_or(u64::MAX),
             slots: living.iter().map(|worker| u64::from(worker.slots)).sum(),
             alerts: alerts.map(|alert| alert.rule.name).collect(),
-            totals: Totals::default(),
+            has_queue_rates: folds && queue.keeps_log(),
+            ..Self::default()
         };
+        reading.count_tasks();
         reading.totals = reading.counted(queue.last_id()?.map_or(0, |id| id.0));
-        if folds && queue.keeps_log() {
-            reading.totals.ended = folded(queue)?;
+        if reading.has_queue_rates {
+            reading.totals.take(folded(queue)?);
+        }
+        if let Some(only) = only {
+            reading.queues.retain(|row| row.gauges.name == only);
+            reading.count_tasks();
         }
         reading.queues.truncate(MOST_QUEUES);
         Ok(reading)
@@ -100,14 +119,26 @@ impl Reading {
 
     /// Number of tasks in that state, and true if there may be more.
     pub(super) fn count(&self, state: State) -> (u64, bool) {
-        let counts = self.queues.iter().map(|row| row.gauges.count(state));
-        let sum = counts.clone().fold(0, u64::saturating_add);
-        let is_bound = if state == State::Queued {
-            sum >= MOST_QUEUED_IN_ALL || counts.max() >= Some(MOST_QUEUED)
-        } else {
-            sum >= MOST_OTHERS
+        let mut counts = self.counts.iter();
+        let found = counts.find(|(one, ..)| *one == state);
+        found.map_or((0, false), |(_, count, is_bound)| (*count, *is_bound))
+    }
+
+    /// Counts the tasks of the queues.
+    pub(super) fn count_tasks(&mut self) {
+        let rows = self.queues.iter();
+        let count = |state| {
+            let counts = rows.clone().map(|row| row.gauges.count(state));
+            let sum = counts.clone().fold(0, u64::saturating_add);
+            let is_bound = if state == State::Queued {
+                sum >= MOST_QUEUED_IN_ALL || counts.max() >= Some(MOST_QUEUED)
+            } else {
+                sum >= MOST_OTHERS
+            };
+            (state, sum, is_bound)
         };
-        (sum, is_bound)
+        self.counts = QueueGauges::COUNTED.map(count).into();
+        self.held = rows.map(|row| row.gauges.held).fold(0, u64::saturating_add);
     }
 
     /// Totals from the last id and the tasks that have not ended, if these are counted whole.
@@ -121,20 +152,49 @@ impl Reading {
         Totals {
             enqueued: last_id,
             ended: is_whole.then(|| last_id.saturating_sub(live)),
+            queues: None,
         }
     }
 }
 
-/// Attempts that ended by the sums of the log, after folding; `None` while much is left to fold.
-fn folded<Q: Queue>(queue: &Q) -> Result<Option<i64>> {
-    // A full disk, or a program that holds the file, takes the rate alone.
+/// Totals of each queue by the sums of the log, after folding; `None` while much is left to fold.
+fn folded<Q: Queue>(queue: &Q) -> Result<Option<BTreeMap<String, QueueTotals>>> {
+    // A full disk, or a program that holds the file, takes the rates alone.
     if !queue.fold(MOST_STEPS).unwrap_or(false) {
         return Ok(None);
     }
-    let all = queue.rollups(Span::All, Timestamp(0))?.into_iter();
-    let ended = all.map(|one| one.sums.all_ended());
-    let ended = ended.fold(0, u64::saturating_add);
-    Ok(Some(i64::try_from(ended).unwrap_or(i64::MAX)))
+    Ok(Some(by_queue(queue.rollups(Span::All, Timestamp(0))?)))
+}
+
+fn by_queue(rollups: Vec<Rollup>) -> BTreeMap<String, QueueTotals> {
+    let mut queues: BTreeMap<String, QueueTotals> = BTreeMap::new();
+    for one in rollups {
+        queues.entry(one.queue).or_default().add(&one.sums);
+    }
+    queues
+}
+
+/// Rates of the last five minutes, by sums to which everything was added.
+///
+/// # Errors
+/// As the engine.
+pub(super) fn recent<Q: Queue>(queue: &Q) -> Result<Rates> {
+    let now = queue.now().wall;
+    let from = Span::Minute.start(Timestamp(now.0.saturating_sub(RECENT_MS)));
+    let queues = by_queue(queue.rollups(Span::Minute, from)?);
+    Ok(Rates::over(now.since(from), queues))
+}
+
+impl Totals {
+    /// Takes the totals of the queues in place of those that were counted.
+    fn take(&mut self, queues: Option<BTreeMap<String, QueueTotals>>) {
+        let ended = queues.as_ref().map(|queues| {
+            let ended = queues.values().map(|one| one.ended);
+            ended.fold(0, i64::saturating_add)
+        });
+        self.ended = ended;
+        self.queues = queues.map(Rc::new);
+    }
 }
 
 /// Text above the rows: the program, its file, the time.
@@ -176,8 +236,10 @@ mod tests {
             }],
             ..Reading::default()
         };
+        reading.count_tasks();
         assert_eq!(reading.counted(100).ended, Some(68));
         reading.queues[0].gauges.add(State::Queued, MOST_QUEUED);
+        reading.count_tasks();
         let totals = reading.counted(100);
         assert_eq!((totals.enqueued, totals.ended), (100, None));
     }

@@ -17,8 +17,7 @@ const SCHEDULED: &str = statement(include_str!("../../../queries/gauges_schedule
 const RUNNING: &str = statement(include_str!("../../../queries/gauges_running.sql"));
 const FAILED: &str = statement(include_str!("../../../queries/gauges_failed.sql"));
 
-/// Statement for the queues of held tasks: the blocked ones of a file without dependencies.
-pub const GAUGES_HELD: &str = statement(include_str!("../../../queries/gauges_held.sql"));
+const HELD: &str = statement(include_str!("../../../queries/gauges_held.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "internals")]
@@ -29,18 +28,18 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("gauges_scheduled", SCHEDULED),
     ("gauges_running", RUNNING),
     ("gauges_failed", FAILED),
-    ("gauges_held", GAUGES_HELD),
+    ("gauges_held", HELD),
 ];
 
 /// Most handler queues.
 const MOST_QUEUES: u64 = 4_096;
 
 /// Numbers of every queue, without limits. `blocked` selects the queue of each blocked task, at most as
-/// many as its parameter.
+/// many as its parameter; `None` in a file without dependencies, whose blocked tasks are the held ones.
 ///
 /// # Errors
 /// The errors of `SQLite`.
-pub fn gauges(connection: &Connection, blocked: &'static str) -> Result<Gauges> {
+pub fn gauges(connection: &Connection, blocked: Option<&'static str>) -> Result<Gauges> {
     let named = rows::all(connection, QUEUES, [MOST_QUEUES.cast_signed()], |row| {
         Ok((
             row.get::<_, i64>(0)?,
@@ -58,24 +57,30 @@ pub fn gauges(connection: &Connection, blocked: &'static str) -> Result<Gauges> 
             None => queues.push(QueueGauges::new(name, is_paused)),
         }
     }
-    let mut add = |id: i64, state, tasks| {
+    let mut add = |id: i64, to: &dyn Fn(&mut QueueGauges)| {
         if let Some(queue) = places.get(&id).and_then(|place| queues.get_mut(*place)) {
-            queue.add(state, tasks);
+            to(queue);
         }
     };
     for (id, tasks) in queued(connection)? {
-        add(id, State::Queued, tasks);
+        add(id, &|queue| queue.add(State::Queued, tasks));
     }
+    let some = |sql| {
+        let most = [MOST_OTHERS.cast_signed()];
+        rows::all(connection, sql, most, |row| Ok(row.get::<_, i64>(0)?))
+    };
     for (state, sql) in [
         (State::Scheduled, SCHEDULED),
-        (State::Blocked, blocked),
+        (State::Blocked, blocked.unwrap_or(HELD)),
         (State::Running, RUNNING),
         (State::Failed, FAILED),
     ] {
-        let most = [MOST_OTHERS.cast_signed()];
-        for id in rows::all(connection, sql, most, |row| Ok(row.get(0)?))? {
-            add(id, state, 1);
+        for id in some(sql)? {
+            add(id, &|queue| queue.add(state, 1));
         }
+    }
+    for id in some(HELD)? {
+        add(id, &|queue| queue.held = queue.held.saturating_add(1));
     }
     Ok(Gauges {
         queues,

@@ -115,10 +115,14 @@ fn indexed_lists(
 /// Most failed tasks that are sorted by the time of their end.
 const RECENT: i64 = 20_000;
 
-/// At most `limit` failed tasks, those that failed last first.
-pub fn last_failed(connection: &Connection, limit: usize) -> Result<Vec<Task>> {
+/// At most `limit` failed tasks of all queues or of one, those that failed last first.
+pub fn last_failed(
+    connection: &Connection,
+    limit: usize,
+    queue: Option<&str>,
+) -> Result<Vec<Task>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let ids = rows::all(connection, LAST_FAILED, (limit, RECENT), |row| {
+    let ids = rows::all(connection, LAST_FAILED, (limit, RECENT, queue), |row| {
         Ok(TaskId(row.get(0)?))
     })?;
     of_ids(connection, ids)

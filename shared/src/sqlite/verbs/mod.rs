@@ -39,7 +39,7 @@ pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
 pub use edit::edit;
 pub use file_id::file_id;
-pub use gauges::{GAUGES_HELD, gauges};
+pub use gauges::gauges;
 pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;
 pub use hold::{add_hold, is_held};

@@ -19,7 +19,7 @@ macro_rules! answered_by_database {
                 ids: &[$crate::task::TaskId]
             ) -> Vec<($crate::task::Task, Option<$crate::output::Output>)>;
             list(query: &$crate::queue::ListQuery) -> Vec<$crate::task::Task>;
-            last_failed(limit: usize) -> Vec<$crate::task::Task>;
+            last_failed(limit: usize, queue: Option<&str>) -> Vec<$crate::task::Task>;
             named(name: &str, limit: usize) -> Vec<$crate::task::TaskId>;
             keyed(key: &[u8]) -> Option<$crate::task::TaskId>;
             last_id() -> Option<$crate::task::TaskId>;

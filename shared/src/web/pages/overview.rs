@@ -43,7 +43,7 @@ pub(in super::super) fn overview<Q: Queue>(
     let now = dashboard.now();
     let summary = dashboard.summary()?;
     let running = running(queue)?;
-    let failed = queue.last_failed(MOST)?;
+    let failed = queue.last_failed(MOST, None)?;
     let waiting = waiting(queue, &summary)?;
     let root = &request.root;
     let content = html! {

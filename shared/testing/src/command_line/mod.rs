@@ -344,7 +344,10 @@ macro_rules! command_line_tests {
             }
             top {
                 top_shows_the_file_and_its_keys_steer_it
-                top_gives_the_terminal_back_at_ctrl_c_and_at_sigterm
+                top_gives_the_terminal_back_at_ctrl_c_and_at_signals
+                top_ends_with_its_terminal
+                another_size_of_the_terminal_is_drawn_at_once
+                top_has_no_colours_unless_they_are_wanted
             }
             worker_control {
                 a_living_worker_gets_more_and_fewer_slots

@@ -135,6 +135,21 @@ pub fn held_tasks_can_be_reprioritized_and_listed<E: Engine>() {
     assert_eq!(bench.claim_ids(5), [ids[2], ids[0], ids[1], ids[3]]);
 }
 
+pub fn gauges_count_held_tasks_among_the_blocked_ones<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let ids = ["a", "b"].map(|queue| bench.add(once("t").queue(queue)));
+    let counts = || {
+        let queues = bench.queue.gauges().unwrap().queues.into_iter();
+        let counted = queues.filter(|one| one.name != "default");
+        let counts = counted.map(|one| (one.name.clone(), one.held, one.count(State::Blocked)));
+        counts.collect::<Vec<_>>()
+    };
+    bench.queue.hold(&ids[1..]).unwrap();
+    assert_eq!(counts(), [("a".to_owned(), 0, 0), ("b".to_owned(), 1, 1)]);
+    bench.queue.release(&ids).unwrap();
+    assert_eq!(counts(), [("a".to_owned(), 0, 0), ("b".to_owned(), 0, 0)]);
+}
+
 pub fn why_names_a_hold_beside_the_other_reasons<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");

@@ -2,6 +2,7 @@
 
 use super::tasks::{once, one_in_each};
 use super::{Bench, Engine, WORKER};
+use queue_core::ServedQueues;
 use queue_core::claim::ClaimRequest;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{DEFAULT_PAGE, ListQuery, Queue};
@@ -192,19 +193,32 @@ pub fn a_list_of_any_state_filters_by_queue_name_and_range<E: Engine>() {
 
 pub fn the_tasks_that_failed_last_come_first_whatever_their_ids<E: Engine>() {
     let bench = Bench::<E>::default();
-    let ids: Vec<TaskId> = (0..4).map(|_| bench.add(once("t"))).collect();
-    let claims = bench.claim(4);
+    let queues = ["default", "mail", "mail", "default"];
+    let ids = queues.map(|queue| bench.add(once("t").queue(queue)));
+    let request = ClaimRequest::new(WORKER, 4).commands(true);
+    let request = request.queues(ServedQueues::all([]));
+    let claims = bench.queue.claim(&request).unwrap().tasks;
+    let of = |id: TaskId| {
+        claims
+            .iter()
+            .find(|one| one.claim.task == id)
+            .unwrap()
+            .claim
+    };
     for index in [1, 3, 0] {
         bench.advance(1_000);
-        bench.settle(claims[index].claim, Outcome::TimedOut);
+        bench.settle(of(ids[index]), Outcome::TimedOut);
     }
-    bench.settle(claims[2].claim, Outcome::Succeeded);
-    let last = |limit| {
-        let tasks = bench.queue.last_failed(limit).unwrap();
+    bench.settle(of(ids[2]), Outcome::Succeeded);
+    let last = |limit, queue| {
+        let tasks = bench.queue.last_failed(limit, queue).unwrap();
         tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
     };
-    assert_eq!(last(10), [ids[0], ids[3], ids[1]]);
-    assert_eq!(last(2), [ids[0], ids[3]]);
+    assert_eq!(last(10, None), [ids[0], ids[3], ids[1]]);
+    assert_eq!(last(2, None), [ids[0], ids[3]]);
+    assert_eq!(last(1, Some("mail")), [ids[1]]);
+    assert_eq!(last(10, Some("default")), [ids[0], ids[3]]);
+    assert_eq!(last(10, Some("unknown")), []);
 }
 
 pub fn the_next_waiting_tasks_are_in_the_order_they_start_in<E: Engine>() {

@@ -369,6 +369,7 @@ macro_rules! conformance_tests {
                 a_hold_ends_when_its_task_is_cancelled
                 a_retry_that_waits_can_be_held_and_keeps_its_end
                 held_tasks_can_be_reprioritized_and_listed
+                gauges_count_held_tasks_among_the_blocked_ones
                 why_names_a_hold_beside_the_other_reasons
                 a_file_with_held_tasks_keeps_every_invariant
             }

@@ -272,8 +272,8 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.list(query)
     }
 
-    fn last_failed(&self, limit: usize) -> Result<Vec<Task>> {
-        self.inner.last_failed(limit)
+    fn last_failed(&self, limit: usize, queue: Option<&str>) -> Result<Vec<Task>> {
+        self.inner.last_failed(limit, queue)
     }
 
     fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {

@@ -1,5 +1,7 @@
 //! Snapshots of the screen at two sizes.
 
+use std::rc::Rc;
+
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -7,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::super::super::tasks::tests::ended;
 use super::super::keys::{About, Key, Keys, Panel, Row, View};
-use super::super::rates::{Rates, Totals};
+use super::super::rates::{QueueTotals, Rates, Totals};
 use super::super::reading::{Caption, QueueRow, Reading};
 use super::{Scene, draw, plain};
 use crate::cli::escape::is_unsafe;
@@ -20,17 +22,19 @@ use crate::usage::Usage;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-fn queue(name: &str, is_paused: bool, counts: [u64; 4]) -> QueueRow {
+fn queue(name: &str, is_paused: bool, counts: [u64; 6]) -> QueueRow {
     let mut gauges = QueueGauges::new(name, is_paused);
     let states = [
         State::Queued,
         State::Running,
         State::Scheduled,
         State::Failed,
+        State::Blocked,
     ];
     for (state, count) in states.into_iter().zip(counts) {
         gauges.add(state, count);
     }
+    gauges.held = counts[5];
     let since = (counts[0] > 0).then_some(Timestamp(NOW.0 - 125_000));
     QueueRow { gauges, since }
 }
@@ -54,14 +58,19 @@ fn reading(tasks: i64, name: &str) -> Reading {
     let running = (1..=tasks).map(|id| (task(id, name, State::Running), "w3-77-1".to_owned()));
     let failed = (1..=tasks).map(|id| task(100 + id, name, State::Failed));
     let count = tasks.cast_unsigned();
-    Reading {
+    let totals = |enqueued, ended| QueueTotals { enqueued, ended };
+    let queues = [
+        ("default".to_owned(), totals(20_000, 15_000)),
+        (name.to_owned(), totals(7, 3)),
+    ];
+    let mut reading = Reading {
         now: Now {
             wall: NOW,
             boot: BootTime(0),
         },
         queues: vec![
-            queue("default", false, [10_000, count, 7, count]),
-            queue(name, true, [4, 0, 0, 0]),
+            queue("default", false, [10_000, count, 7, count, 12, 0]),
+            queue(name, true, [4, 0, 0, 0, 3, 2]),
         ],
         running: running.collect(),
         failed: failed.collect(),
@@ -71,8 +80,13 @@ fn reading(tasks: i64, name: &str) -> Reading {
         totals: Totals {
             enqueued: 20_000,
             ended: None,
+            queues: Some(Rc::new(queues.into())),
         },
-    }
+        has_queue_rates: true,
+        ..Reading::default()
+    };
+    reading.count_tasks();
+    reading
 }
 
 /// The screen after these keys.
@@ -83,14 +97,23 @@ fn shown(reading: &Reading, (width, height): (u16, u16), keys: &Keys) -> String 
         clock: "2026-12-01 14:02:11".to_owned(),
     };
     let mut rates = Rates::default();
-    let totals = reading.totals;
-    rates.take(BootTime(0), totals);
-    let enqueued = totals.enqueued + 61;
-    rates.take(BootTime(5_000), Totals { enqueued, ..totals });
+    let totals = reading.totals.clone();
+    rates.take(BootTime(0), totals.clone());
+    let risen = totals.queues.iter().flat_map(|queues| queues.iter());
+    let risen = risen.map(|(name, queue)| {
+        let (enqueued, ended) = (queue.enqueued + 60, queue.ended + 59);
+        (name.clone(), QueueTotals { enqueued, ended })
+    });
+    let after = Totals {
+        enqueued: totals.enqueued + 61,
+        queues: Some(Rc::new(risen.collect())),
+        ..totals
+    };
+    rates.take(BootTime(5_000), after);
     let scene = Scene {
         caption: &caption,
         reading,
-        rates: &rates,
+        rates: Some(&rates),
         keys,
         now: NOW,
         color: true,
@@ -136,6 +159,10 @@ fn names_of_200_characters_and_of_other_scripts_break_no_column() {
         ("long", long.as_str()),
         ("right_to_left", "שלום \u{202e}עולם\u{202c} \u{1b}[31m"),
         ("wide", "世界世界 👩‍🔬 e\u{301}"),
+        (
+            "hostile",
+            "\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\r\n\t\u{2066}\u{202e}世\u{200b}\u{200f}\u{0}",
+        ),
     ] {
         let reading = reading(3, text);
         for size in SIZES {
@@ -146,12 +173,33 @@ fn names_of_200_characters_and_of_other_scripts_break_no_column() {
 }
 
 #[test]
+fn a_filter_is_named_and_its_rates_are_those_of_the_queue() {
+    let reading = reading(3, "mail");
+    let mut keys = Keys::new(true);
+    keys.only = Some("mail".to_owned());
+    let shown = shown(&reading, (80, 24), &keys);
+    let mut lines = shown.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .contains("tasks.db  queue mail  read-only")
+    );
+    assert!(
+        lines
+            .nth(1)
+            .unwrap()
+            .contains("enqueued 12.0/s  ended 11.8/s")
+    );
+}
+
+#[test]
 fn the_selected_row_is_always_on_the_screen() {
     let reading = reading(20, "mail");
     let rows = Row::all(&reading).len();
     for presses in 1..=rows {
         let keys = pressed(&reading, &vec![Key::Down; presses]);
-        let Some(Row::Running(id) | Row::Failed(id)) = keys.selected else {
+        let Some(Row::Running { id, .. } | Row::Failed { id, .. }) = keys.selected else {
             continue;
         };
         let shown = shown(&reading, (80, 24), &keys);
@@ -189,7 +237,7 @@ fn plain_text_has_all_rows_and_no_keys() {
     let scene = Scene {
         caption: &Caption::default(),
         reading: &reading,
-        rates: &Rates::default(),
+        rates: None,
         keys: &Keys::new(false),
         now: NOW,
         color: false,
@@ -221,7 +269,7 @@ proptest! {
         let scene = Scene {
             caption: &Caption::default(),
             reading: &reading,
-            rates: &Rates::default(),
+            rates: None,
             keys: &Keys::new(false),
             now: NOW,
             color: false,
