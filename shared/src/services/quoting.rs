@@ -26,7 +26,7 @@ fn quoted(word: &str, has_variables: bool) -> String {
             '\n' => quoted += "\\n",
             '\r' => quoted += "\\r",
             '\t' => quoted += "\\t",
-            c if escape::is_unsafe(c) => {
+            c if escape::is_unsafe(c) || is_noncharacter(c) => {
                 let mut buffer = [0; 4];
                 for byte in c.encode_utf8(&mut buffer).bytes() {
                     let _ = write!(quoted, "\\x{byte:02x}");
@@ -39,6 +39,13 @@ fn quoted(word: &str, has_variables: bool) -> String {
     quoted
 }
 
+/// True for one of the 66 characters of Unicode that stand for none. systemd takes a line with one for
+/// no text at all.
+pub(super) const fn is_noncharacter(c: char) -> bool {
+    let code = c as u32;
+    matches!(code, 0xfdd0..=0xfdef) || code & 0xfffe == 0xfffe
+}
+
 /// Text within a description: one line, specifiers taken literally.
 pub(crate) fn describe(text: &str) -> String {
     one_line(text).replace('%', "%%")
@@ -46,7 +53,14 @@ pub(crate) fn describe(text: &str) -> String {
 
 /// Text as one line that does not continue on the next.
 pub(super) fn one_line(text: &str) -> String {
-    let line = escape::line(text).into_owned();
+    let mut line = escape::line(text).into_owned();
+    if line.contains(is_noncharacter) {
+        let each = |c: char| match c {
+            c if is_noncharacter(c) => c.escape_unicode().to_string(),
+            c => c.to_string(),
+        };
+        line = line.chars().map(each).collect();
+    }
     if line.ends_with('\\') {
         line + "."
     } else {
@@ -149,5 +163,11 @@ pub(super) mod tests {
             let line = describe(&text);
             prop_assert!(!line.contains(['\n', '\r']) && !line.ends_with('\\'));
         }
+    }
+
+    #[test]
+    fn characters_that_stand_for_none_are_escaped() {
+        assert_eq!(quote("\u{fdd0}"), "\"\\xef\\xb7\\x90\"");
+        assert_eq!(describe("a\u{10ffff}\u{fffd}"), "a\\u{10ffff}\u{fffd}");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::marks::{COMMAND_KEY, FILE_KEY, NAME_KEY, file_word};
-use super::quoting::{describe, one_line, quote, quote_assignment};
+use super::quoting::{describe, is_noncharacter, one_line, quote, quote_assignment};
 use super::scope::Scope;
 use crate::error::{Error, Result};
 use crate::work::Work;
@@ -143,19 +143,20 @@ impl Definition<'_> {
     fn check(&self) -> Result<()> {
         check_name(self.name).map_err(Error::invalid)?;
         let program = self.command.first().map_or("", String::as_str);
-        let is_odd = |c: char| c.is_control() || "$\"'\\".contains(c);
+        let is_unknown = |c: char| c.is_control() || is_noncharacter(c);
+        let is_odd = |c: char| is_unknown(c) || "$\"'\\".contains(c);
         if program.contains(is_odd) {
             return Err(Error::invalid(
-                "systemd cannot start a program whose path contains `$`, a quote, a backslash or a \
-                 control character; start it with /bin/sh -c",
+                "systemd cannot start a program whose path contains `$`, a quote, a backslash, a \
+                 control character or one that Unicode leaves out; start it with /bin/sh -c",
             ));
         }
         let folder = self.folder;
         let is_kept = folder.trim() == folder && !folder.ends_with('\\');
-        if !is_kept || folder.contains(char::is_control) {
+        if !is_kept || folder.contains(is_unknown) {
             return Err(Error::invalid(
-                "systemd cannot enter a folder whose path contains a control character or ends in a \
-                 space or a backslash; name another with --cwd",
+                "systemd cannot enter a folder whose path contains a control character or one that \
+                 Unicode leaves out, or ends in a space or a backslash; name another with --cwd",
             ));
         }
         for (name, value) in self.variables {
@@ -176,10 +177,11 @@ fn check_variable(name: &str, value: &str) -> Result<()> {
             "systemd sets no variable named {name:?}; a name has letters, digits and `_`"
         )));
     }
-    if value.contains(|c: char| c.is_ascii_control() && !"\t\n".contains(c)) {
+    let is_odd = |c: char| (c.is_ascii_control() && !"\t\n".contains(c)) || is_noncharacter(c);
+    if value.contains(is_odd) {
         return Err(Error::invalid(format!(
             "systemd does not take the value of {name}: of control characters it may contain only tabs \
-             and line ends"
+             and line ends, and none of those that Unicode leaves out"
         )));
     }
     Ok(())

@@ -203,7 +203,8 @@ fn text<Q: Queue>(context: &Context<Q>, arguments: &Arguments, file: i64) -> Res
 fn found(program: &str, folder: &Path) -> Result<PathBuf> {
     let runs = |file: &PathBuf| file.is_file() && access(file, Right::EXEC_OK).is_ok();
     if program.contains('/') {
-        let file = folder.join(program);
+        // The components are without a `.` in between.
+        let file: PathBuf = folder.join(program).components().collect();
         if runs(&file) {
             return Ok(file);
         }

@@ -299,6 +299,8 @@ macro_rules! command_line_tests {
                 a_refusal_of_systemd_is_told_in_a_sentence
                 odd_services_are_refused_in_a_sentence
                 systemd_accepts_the_unit_of_a_service_with_any_words
+                systemd_accepts_every_character_of_words_and_variables
+                marks_of_systemd_before_a_program_are_part_of_its_name
             }
             several_queues {
                 a_worker_runs_the_tasks_of_all_its_queues

@@ -76,6 +76,28 @@ impl Machine {
             .path(&format!("config/systemd/user/{}-{service}.service", name()))
     }
 
+    /// Checks that systemd reads the units of these services and has nothing to say about them.
+    fn verify(&self, services: &[&str]) {
+        let run = self.0.path("run");
+        std::fs::create_dir(&run).unwrap();
+        for scope in ["--user", "--system"] {
+            let verified = Command::new("systemd-analyze")
+                .args([scope, "verify", "--man=no"])
+                .args(services.iter().map(|service| self.unit(service)))
+                .env("XDG_RUNTIME_DIR", &run)
+                .output();
+            let Ok(verified) = verified else {
+                skipped("there is no `systemd-analyze` to verify with");
+                return;
+            };
+            let said = String::from_utf8_lossy(&verified.stderr);
+            assert!(
+                verified.status.success() && said.is_empty(),
+                "{scope}: {said}"
+            );
+        }
+    }
+
     fn text(&self, service: &str) -> String {
         std::fs::read_to_string(self.unit(service)).unwrap()
     }
@@ -384,22 +406,77 @@ pub fn systemd_accepts_the_unit_of_a_service_with_any_words() {
         "$X",
         "-x",
     ]);
-    let run = machine.0.path("run");
-    std::fs::create_dir(&run).unwrap();
-    for scope in ["--user", "--system"] {
-        let verified = Command::new("systemd-analyze")
-            .args([scope, "verify", "--man=no"])
-            .arg(machine.unit("web"))
-            .env("XDG_RUNTIME_DIR", &run)
-            .output();
-        let Ok(verified) = verified else {
-            skipped("there is no `systemd-analyze` to verify with");
-            return;
-        };
-        let said = String::from_utf8_lossy(&verified.stderr);
-        assert!(
-            verified.status.success() && said.is_empty(),
-            "{scope}: {said}"
-        );
+    machine.verify(&["web"]);
+}
+
+/// A value or an argument of every character that one may contain, and of all bytes of other characters.
+fn characters(controls: &str) -> String {
+    let plain = (' '..='~').chain('\u{80}'..='\u{fff}');
+    let wide = [
+        '\u{2028}',
+        '\u{feff}',
+        '\u{fffd}',
+        '世',
+        '\u{1f600}',
+        '\u{10fffd}',
+    ];
+    controls.chars().chain(plain).chain(wide).collect()
+}
+
+pub fn systemd_accepts_every_character_of_words_and_variables() {
+    let machine = Machine::new();
+    let controls: String = ('\u{1}'..=' ').chain(['\u{7f}']).collect();
+    let value = format!("A={}", characters("\t\n"));
+    // Unicode leaves the last of these out.
+    let word = characters(&controls) + "\u{fdd0}\u{fffe}\u{10ffff}";
+    machine.ok(&["add", "all", "--env", &value, "--", "true", &word]);
+    let mut services = vec!["all".to_owned()];
+    for c in "\"'%$\\\n\t ;#~ü\u{202e}@-!+:|{}*?&<>`=".chars() {
+        let service = format!("c{:x}", u32::from(c));
+        let ends = format!("{c}x{c}");
+        let value = format!("A={ends}");
+        machine.ok(&[
+            "add",
+            &service,
+            "--env",
+            &value,
+            "--",
+            "true",
+            &ends,
+            &c.to_string(),
+        ]);
+        services.push(service);
     }
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    machine.verify(&services);
+}
+
+pub fn marks_of_systemd_before_a_program_are_part_of_its_name() {
+    let machine = Machine::new();
+    let marks = ["-", "@", "!", "!!", "+", ":", "|", "-@:!"];
+    let mut services = Vec::new();
+    for (index, mark) in marks.into_iter().enumerate() {
+        let program = format!("{mark}run");
+        machine.program(&program, "#!/bin/sh\n");
+        let service = format!("m{index}");
+        machine.ok(&["add", &service, "--", &program, mark]);
+        let path = machine.0.path(&format!("bin/{program}"));
+        let line = format!("ExecStart=\"{}\" \"{mark}\"", path.display());
+        let text = machine.text(&service);
+        assert!(text.lines().any(|one| one == line), "{line} in {text}");
+        services.push(service);
+    }
+    let folder = machine.0.path("bin");
+    let folder = folder.to_str().unwrap();
+    machine.ok(&["add", "here", "--cwd", folder, "--", "./@run"]);
+    let line = format!("ExecStart=\"{folder}/@run\"");
+    let text = machine.text("here");
+    assert!(text.lines().any(|one| one == line), "{line} in {text}");
+    let (code, said) = machine.refusal(&["add", "none", "--", "@/bin/true"]);
+    assert!(
+        code == 2 && said.contains("@/bin/true is not an executable"),
+        "{said}"
+    );
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    machine.verify(&services);
 }
