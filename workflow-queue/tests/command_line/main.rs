@@ -26,6 +26,8 @@ mod spawn;
 #[cfg(test)]
 mod top;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod workflows;
 
 #[cfg(test)]
