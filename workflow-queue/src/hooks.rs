@@ -39,7 +39,8 @@ impl Hooks<'_> {
             let connection = writing.slice.connection;
             if stored::find(connection, &new.name)?.is_some() {
                 return Err(Error::invalid(format!(
-                    "there is a hook `{}` already; remove it first",
+                    "there is a hook `{}` already; choose another name, or remove it first with `hook \
+                     remove`",
                     new.name.escape_debug()
                 )));
             }

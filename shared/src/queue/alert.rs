@@ -157,10 +157,15 @@ impl AlertRule {
             }
         }
         let most = self.kind.most();
-        if !(0..=most).contains(&self.over) || !(0..=self.over).contains(&self.clear) {
+        if (0..=most).contains(&self.over) && self.clear > self.over {
             return Err(Error::invalid(
-                "an alert's threshold is from 0 to 100 in percent, and up to a year or a billion; it \
-                 clears at the same or a lower one",
+                "an alert clears at the value at which it fires, or at a lower one; lower --clear or \
+                 raise --over",
+            ));
+        }
+        if !(0..=most).contains(&self.over) || self.clear < 0 {
+            return Err(Error::invalid(
+                "an alert's threshold is from 0 to 100 in percent, and up to a year or a billion",
             ));
         }
         let times = [self.for_ms, self.keep_ms];

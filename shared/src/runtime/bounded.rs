@@ -106,8 +106,11 @@ impl Bounded<'_> {
         for (name, value) in self.variables {
             own.set(name, value);
         }
-        let file = program(name, self.folder, base.get("PATH")).map_err(|_| {
-            format!("there is no program {name:?} that can be started; give its full path")
+        let file = program(name, self.folder, base.get("PATH")).map_err(|error| {
+            if name.contains('/') {
+                return error.to_string();
+            }
+            format!("there is no program {name:?} in PATH that can be started; give its full path")
         })?;
         let input = self
             .input()

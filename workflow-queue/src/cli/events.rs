@@ -1,13 +1,16 @@
 //! `events`: the event log, in order, and new events as they come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use queue_core::cli::event_view::{CloudEvent, EventView, details};
 use queue_core::cli::json;
 use queue_core::cli::select::{self, Selector};
 use queue_core::cli::table::{Column, Table, left, right};
-use queue_core::cli::{Access, Context, Failure, Format, escape, moment, note, possible_values};
+use queue_core::cli::{
+    Access, Context, Failure, Format, escape, moment, note, number, possible_values,
+};
 use queue_core::queue::Queue as _;
 use workflow_queue::{Cursor, Event, EventFollower, EventKind, TaskId, WorkflowQueue};
 
@@ -17,6 +20,7 @@ use super::status::past;
 ///
 /// Every event has a position, its cursor, which -o json shows. `--since CURSOR` goes on after it.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = types())]
 pub(crate) struct Arguments {
     /// Go on with new events as they come, until Ctrl-C
     #[arg(short, long)]
@@ -41,12 +45,12 @@ pub(crate) struct Arguments {
     )]
     kinds: Vec<Vec<EventKind>>,
 
-    /// From this time on, or after this cursor; else the last ones
+    /// From this time on, such as 2h (ago) or 18:00, or after this cursor; else the last ones
     #[arg(long, value_name = "TIME|CURSOR")]
     since: Option<String>,
 
     /// Show so many of the last events [default: 20, or all with --since]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = number::within(0..=u32::MAX))]
     lines: Option<u32>,
 
     /// Form of the output: a table, JSON or `CloudEvents` 1.0, one event a line
@@ -79,6 +83,20 @@ pub(super) fn words() -> Vec<&'static str> {
     all.into_iter().collect()
 }
 
+/// The names of all kinds, a line for each group.
+fn types() -> String {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in EventKind::ALL {
+        let (group, name) = kind.name().split_once('.').unwrap_or((kind.name(), ""));
+        groups.entry(group).or_default().push(name);
+    }
+    let mut text = "Types:".to_owned();
+    for (group, names) in groups {
+        let _ = write!(text, "\n  {group}: {}", names.join(", "));
+    }
+    text
+}
+
 pub(super) fn kinds(word: &str) -> Result<Vec<EventKind>, String> {
     let is_meant = |kind: &EventKind| {
         let name = kind.name();
@@ -86,7 +104,7 @@ pub(super) fn kinds(word: &str) -> Result<Vec<EventKind>, String> {
     };
     let found: Vec<EventKind> = EventKind::ALL.iter().copied().filter(is_meant).collect();
     if found.is_empty() {
-        return Err("it is no type of event; see `events --help`".to_owned());
+        return Err("it is no type of event; `events --help` lists them".to_owned());
     }
     Ok(found)
 }
@@ -203,7 +221,8 @@ pub(super) fn position(queue: &WorkflowQueue, since: &str) -> Result<Cursor, Fai
     if let Ok(cursor) = since.parse::<Cursor>() {
         return Ok(cursor);
     }
-    let at = past(since, queue.now().wall)?;
+    let other = ", or a cursor, which -o json shows";
+    let at = past(("--since", since), other, queue.now().wall)?;
     Ok(queue.events_from(at)?)
 }
 

@@ -2,7 +2,7 @@
 
 use queue_core::cli::json::Moment;
 use queue_core::cli::table::{Column, Table, left, right};
-use queue_core::cli::{Access, Context, Failure, moment, status};
+use queue_core::cli::{Access, Context, Failure, duration, moment, status};
 use queue_core::clock::Timestamp;
 use queue_core::error::Error;
 use queue_core::queue::Queue as _;
@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     };
     let queue = context.open(Access::Read)?;
     let now = queue.now().wall;
-    let at = past(text, now)?;
+    let at = past(("--at", text), "", now)?;
     let view = view(at, queue.counts_at(at)?);
     if context.printer.is_json() {
         return context.printer.json(&view);
@@ -61,10 +61,23 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     context.printer.table(&table)
 }
 
-/// Reads a time that lies behind; a time of day without a date is today's or yesterday's.
-pub(super) fn past(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
+/// Reads a duration before now or a time that lies behind; a time of day without a date is today's or
+/// yesterday's. A refusal names the option and the `other` forms that its value has.
+pub(super) fn past(
+    (option, text): (&str, &str),
+    other: &str,
+    now: Timestamp,
+) -> Result<Timestamp, Failure> {
+    if let Ok(ago) = duration::parse(text) {
+        let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+        return Ok(Timestamp(now.0.saturating_sub(ago)));
+    }
     let zone = jiff::tz::TimeZone::system();
-    let read = |now| moment::parse(text, now, &zone).map_err(Failure::Usage);
+    let read = |now| {
+        moment::parse(text, now, &zone).map_err(|sentence| {
+            Failure::Usage(format!("{option} {text}: {sentence}, or 2h (ago){other}"))
+        })
+    };
     let day_ago = Timestamp(now.0.saturating_sub(86_400_000));
     let at = match read(now)? {
         at if at <= now => at,

@@ -1,10 +1,11 @@
 //! `hook add`: adds a hook.
 
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use queue_core::cli::{Access, Context, Failure, duration, escape, possible_values};
+use queue_core::cli::{Access, Context, Failure, duration, escape, note, possible_values};
 use queue_core::error::Error;
 use serde::Serialize;
 use workflow_queue::{EventKind, HookSecret, HookTarget, NewHook, WorkflowQueue, can_be_chosen};
@@ -43,7 +44,7 @@ pub(super) struct Arguments {
     queue: Vec<String>,
 
     /// The URL, http or https. Its user and password are sent and never shown
-    #[arg(long, required_unless_present = "argv", conflicts_with = "argv")]
+    #[arg(long, conflicts_with = "argv")]
     url: Option<String>,
 
     /// File with the secret that signs deliveries to a URL, `-` for the standard input; it is never
@@ -101,11 +102,29 @@ pub(super) fn run(context: &Context<WorkflowQueue>, arguments: Arguments) -> Res
         hook: &arguments.name,
         added: true,
     };
-    context.printer.of_done().say(&sentence, &view)
+    context.printer.of_done().say(&sentence, &view)?;
+    if let Some(program) = arguments.argv.first()
+        && program.contains('/')
+        && !is_executable(program)
+    {
+        note(&format!(
+            "there is no executable file {program} here yet; deliveries fail until there is one"
+        ));
+    }
+    Ok(())
+}
+
+fn is_executable(program: &str) -> bool {
+    let found = std::fs::metadata(program);
+    found.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 fn target(arguments: &Arguments) -> Result<HookTarget, Failure> {
     let Some(url) = &arguments.url else {
+        if arguments.argv.is_empty() {
+            let sentence = "a hook needs a program, such as `-- ./alert`, or a --url";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
         let cwd = std::env::current_dir().ok();
         let cwd = cwd.and_then(|cwd| cwd.into_os_string().into_string().ok());
         return Ok(HookTarget::Command {
