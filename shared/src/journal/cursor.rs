@@ -37,6 +37,12 @@ impl Cursor {
         if self.epoch == epoch {
             return Ok(());
         }
+        if self.epoch > epoch {
+            return Err(Error::invalid(format!(
+                "the cursor {self} is of another file: this one is in epoch {epoch}; take one that this \
+                 file gave out"
+            )));
+        }
         Err(Error::invalid(format!(
             "the cursor {self} is of epoch {}, and the file is in epoch {epoch} since it was \
              restored: events after the cursor may not be the ones that followed then; start again \
@@ -104,7 +110,8 @@ mod tests {
     fn a_cursor_of_another_epoch_is_refused_with_a_way_out() {
         let cursor = Cursor::start(3);
         cursor.check_epoch(3).unwrap();
-        let refused = cursor.check_epoch(4).unwrap_err().to_string();
-        assert!(refused.contains("start again"), "{refused}");
+        let refused = |epoch| cursor.check_epoch(epoch).unwrap_err().to_string();
+        assert!(refused(4).contains("start again"), "{}", refused(4));
+        assert!(refused(2).contains("of another file"), "{}", refused(2));
     }
 }
