@@ -217,11 +217,20 @@ pub struct HookStanding {
     pub name: String,
     /// True if it is paused.
     pub is_paused: bool,
-    /// Time of the first event of the log that it has not seen; `None` if it has seen all.
+    /// Number of events that it has not seen, whether it is for them or not.
+    pub lag: u64,
+    /// Time of the first of them; `None` if it has seen all.
     pub behind_since: Option<Timestamp>,
     /// Number of tries of the next event that failed.
     pub failures: u32,
-    /// Number of its dead letters.
+    /// Number of events that were taken, since the hook was added.
+    pub delivered: u64,
+    /// Number of tries that failed, since the hook was added.
+    pub failed: u64,
+    /// Number of events that were given up, since the hook was added: the last try of each is one of
+    /// those that failed.
+    pub buried: u64,
+    /// Number of its dead letters, which are the events that were given up and not dealt with since.
     pub dead_letters: u64,
 }
 
@@ -231,8 +240,12 @@ impl HookStanding {
         Self {
             name: name.into(),
             is_paused: false,
+            lag: 0,
             behind_since: None,
             failures: 0,
+            delivered: 0,
+            failed: 0,
+            buried: 0,
             dead_letters: 0,
         }
     }

@@ -134,7 +134,7 @@ pub struct Hook {
     pub added_at: Timestamp,
     /// Position: it has been given, or was not for, all events up to it.
     pub at: Cursor,
-    /// Number of events of the log after the position.
+    /// Number of events after the position, enqueues among them.
     pub lag: u64,
     /// Time of the first of them.
     pub behind_since: Option<Timestamp>,
@@ -178,22 +178,4 @@ pub struct DeadLetter {
     pub error: String,
     /// True if it is to be delivered again.
     pub is_wanted: bool,
-}
-
-/// Figures of a hook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HookFigures {
-    /// Name.
-    pub name: String,
-    /// Number of events of the log that it has not seen.
-    pub lag: u64,
-    /// Number of events that were taken.
-    pub delivered: u64,
-    /// Number of tries that failed.
-    pub failed: u64,
-    /// Number of events that were given up.
-    pub buried: u64,
-    /// Number of dead letters.
-    pub dead_letters: u64,
 }

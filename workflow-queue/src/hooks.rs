@@ -4,7 +4,7 @@ use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::journal::{Cursor, EventKind};
 
-use crate::hook::{DeadLetter, Hook, HookFigures, MOST_HOOKS, NewHook};
+use crate::hook::{DeadLetter, Hook, MOST_HOOKS, NewHook};
 use crate::queue::WorkflowQueue;
 use crate::slice::Slice as _;
 use crate::sqlite::hooks as stored;
@@ -69,22 +69,6 @@ impl Hooks<'_> {
     /// The errors of every reading method.
     pub fn get(&self, name: &str) -> Result<Option<Hook>> {
         Ok(self.list()?.into_iter().find(|hook| hook.name == name))
-    }
-
-    /// The figures of every hook, by name.
-    ///
-    /// # Errors
-    /// The errors of every reading method.
-    pub fn figures(&self) -> Result<Vec<HookFigures>> {
-        let figures = |hook: Hook| HookFigures {
-            name: hook.name,
-            lag: hook.lag,
-            delivered: hook.delivered,
-            failed: hook.failed,
-            buried: hook.buried,
-            dead_letters: hook.dead_letters,
-        };
-        Ok(self.list()?.into_iter().map(figures).collect())
     }
 
     /// Stops the deliveries of a hook; one under way ends. Returns true if it was not paused before.

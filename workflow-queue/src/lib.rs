@@ -70,9 +70,7 @@ pub use events::EventFollower;
 #[cfg(feature = "tokio")]
 pub use handlers::AsyncContext;
 pub use handlers::{Context, Handlers};
-pub use hook::{
-    DEFAULT_HOOK_LIMIT, DeadLetter, Hook, HookFigures, MOST_HOOKS, NewHook, can_be_chosen,
-};
+pub use hook::{DEFAULT_HOOK_LIMIT, DeadLetter, Hook, MOST_HOOKS, NewHook, can_be_chosen};
 pub use hooks::Hooks;
 pub use input::Input;
 pub use lease::check_lease;

@@ -7,6 +7,7 @@ use super::exposition::{Exposition, Family, Form, Kind, Value};
 use super::machine;
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::hook::HookStanding;
 use crate::journal::{AttemptEnd, Histogram, Span, Sums};
 use crate::queue::{Gauges, Queue, QueueGauges};
 use crate::state::State;
@@ -18,113 +19,127 @@ pub const MOST_LABELS: usize = 100;
 pub const OTHERS: &str = "_other";
 
 /// Every family, in the order of the text.
-pub const FAMILIES: [&Family; 17] = [
-    &TASKS, &AGE, &PAUSED, &SLOTS, &WORKERS, &LIMIT, &ENQUEUED, &ATTEMPTS, &WAIT, &RUN, &CPU,
-    &FILE, &LOG, &DISK, &SYNC, &ALERT, &BUILD,
+pub const FAMILIES: [&Family; 19] = [
+    &TASKS,
+    &AGE,
+    &PAUSED,
+    &SLOTS,
+    &WORKERS,
+    &LIMIT,
+    &ENQUEUED,
+    &ATTEMPTS,
+    &WAIT,
+    &RUN,
+    &CPU,
+    &FILE,
+    &LOG,
+    &DISK,
+    &SYNC,
+    &ALERT,
+    &LAG,
+    &DELIVERIES,
+    &BUILD,
 ];
 
-const TASKS: Family = Family {
-    name: "queue_tasks",
-    kind: Kind::Gauge,
-    labels: &["queue", "state"],
-    help: "Tasks in a state: queued ones up to 10000 a queue, others up to 2000 a state.",
-};
-const AGE: Family = Family {
-    name: "queue_oldest_age_seconds",
-    kind: Kind::Gauge,
-    labels: &["queue"],
-    help: "Time for which the oldest queued task of a queue that is not paused waits.",
-};
-const PAUSED: Family = Family {
-    name: "queue_paused",
-    kind: Kind::Gauge,
-    labels: &["queue"],
-    help: "1 if the queue is paused.",
-};
-const SLOTS: Family = Family {
-    name: "queue_slots",
-    kind: Kind::Gauge,
-    labels: &["queue", "busy"],
-    help: "Running tasks of a queue, and free slots of the workers that serve it.",
-};
-const WORKERS: Family = Family {
-    name: "queue_workers",
-    kind: Kind::Gauge,
-    labels: &[],
-    help: "Workers that live.",
-};
-const LIMIT: Family = Family {
-    name: "queue_limit_running",
-    kind: Kind::Gauge,
-    labels: &["limit"],
-    help: "Running tasks under a limit on their number.",
-};
-const ENQUEUED: Family = Family {
-    name: "queue_enqueued_total",
-    kind: Kind::Counter,
-    labels: &["queue"],
-    help: "Enqueued tasks.",
-};
-const ATTEMPTS: Family = Family {
-    name: "queue_attempts_total",
-    kind: Kind::Counter,
-    labels: &["queue", "outcome"],
-    help: "Ended attempts.",
-};
-const WAIT: Family = Family {
-    name: "queue_wait_seconds",
-    kind: Kind::Histogram,
-    labels: &["queue"],
-    help: "Time from the moment at which an attempt could start to its start.",
-};
-const RUN: Family = Family {
-    name: "queue_run_seconds",
-    kind: Kind::Histogram,
-    labels: &["queue"],
-    help: "Time from the start of an attempt to its end.",
-};
-const CPU: Family = Family {
-    name: "queue_cpu_seconds",
-    kind: Kind::Histogram,
-    labels: &["queue"],
-    help: "Processor time of an attempt, where it was measured.",
-};
-const FILE: Family = Family {
-    name: "queue_db_bytes",
-    kind: Kind::Gauge,
-    labels: &[],
-    help: "Size of the database file.",
-};
-const LOG: Family = Family {
-    name: "queue_wal_bytes",
-    kind: Kind::Gauge,
-    labels: &[],
-    help: "Size of the write-ahead log.",
-};
-const DISK: Family = Family {
-    name: "queue_disk_free_bytes",
-    kind: Kind::Gauge,
-    labels: &[],
-    help: "Free space of the file system of the database.",
-};
-const SYNC: Family = Family {
-    name: "queue_sync_seconds",
-    kind: Kind::Gauge,
-    labels: &[],
-    help: "Time to write and sync 4 KiB beside the database.",
-};
-const ALERT: Family = Family {
-    name: "queue_alert_firing",
-    kind: Kind::Gauge,
-    labels: &["alert"],
-    help: "1 if the alert is firing.",
-};
-const BUILD: Family = Family {
-    name: "queue_build_info",
-    kind: Kind::Info,
-    labels: &["program", "version"],
-    help: "Version of the program that made this text.",
-};
+const TASKS: Family = gauge(
+    "queue_tasks",
+    &["queue", "state"],
+    "Tasks in a state: queued ones up to 10000 a queue, others up to 2000 a state.",
+);
+const AGE: Family = gauge(
+    "queue_oldest_age_seconds",
+    &["queue"],
+    "Time for which the oldest queued task of a queue that is not paused waits.",
+);
+const PAUSED: Family = gauge("queue_paused", &["queue"], "1 if the queue is paused.");
+const SLOTS: Family = gauge(
+    "queue_slots",
+    &["queue", "busy"],
+    "Running tasks of a queue, and free slots of the workers that serve it.",
+);
+const WORKERS: Family = gauge("queue_workers", &[], "Workers that live.");
+const LIMIT: Family = gauge(
+    "queue_limit_running",
+    &["limit"],
+    "Running tasks under a limit on their number.",
+);
+const ENQUEUED: Family = counter("queue_enqueued_total", &["queue"], "Enqueued tasks.");
+const ATTEMPTS: Family = counter(
+    "queue_attempts_total",
+    &["queue", "outcome"],
+    "Ended attempts.",
+);
+const WAIT: Family = histogram(
+    "queue_wait_seconds",
+    &["queue"],
+    "Time from the moment at which an attempt could start to its start.",
+);
+const RUN: Family = histogram(
+    "queue_run_seconds",
+    &["queue"],
+    "Time from the start of an attempt to its end.",
+);
+const CPU: Family = histogram(
+    "queue_cpu_seconds",
+    &["queue"],
+    "Processor time of an attempt, where it was measured.",
+);
+const FILE: Family = gauge("queue_db_bytes", &[], "Size of the database file.");
+const LOG: Family = gauge("queue_wal_bytes", &[], "Size of the write-ahead log.");
+const DISK: Family = gauge(
+    "queue_disk_free_bytes",
+    &[],
+    "Free space of the file system of the database.",
+);
+const SYNC: Family = gauge(
+    "queue_sync_seconds",
+    &[],
+    "Time to write and sync 4 KiB beside the database.",
+);
+const ALERT: Family = gauge(
+    "queue_alert_firing",
+    &["alert"],
+    "1 if the alert is firing.",
+);
+const LAG: Family = gauge(
+    "queue_hook_lag",
+    &["hook"],
+    "Events that the hook has not seen.",
+);
+const DELIVERIES: Family = counter(
+    "queue_hook_deliveries_total",
+    &["hook", "result"],
+    "Tries to deliver an event.",
+);
+const BUILD: Family = family(
+    Kind::Info,
+    "queue_build_info",
+    &["program", "version"],
+    "Version of the program that made this text.",
+);
+
+type Labelled = &'static [&'static str];
+
+const fn gauge(name: &'static str, labels: Labelled, help: &'static str) -> Family {
+    family(Kind::Gauge, name, labels, help)
+}
+
+const fn counter(name: &'static str, labels: Labelled, help: &'static str) -> Family {
+    family(Kind::Counter, name, labels, help)
+}
+
+const fn histogram(name: &'static str, labels: Labelled, help: &'static str) -> Family {
+    family(Kind::Histogram, name, labels, help)
+}
+
+const fn family(kind: Kind, name: &'static str, labels: Labelled, help: &'static str) -> Family {
+    Family {
+        name,
+        kind,
+        labels,
+        help,
+    }
+}
 
 /// Metrics of one moment.
 #[derive(Clone, Debug, Default)]
@@ -144,6 +159,7 @@ pub struct Metrics {
     sync: Option<Duration>,
     /// True if it is firing, and the name of each alert.
     alerts: Vec<(bool, String)>,
+    hooks: Vec<HookStanding>,
 }
 
 impl Metrics {
@@ -182,6 +198,7 @@ impl Metrics {
                 .into_iter()
                 .map(|alert| (alert.is_firing(), alert.rule.name))
                 .collect(),
+            hooks: queue.hook_standings()?,
         })
     }
 
@@ -295,6 +312,29 @@ impl Metrics {
         }
     }
 
+    /// Hooks are so few that each has a label of its own.
+    fn put_hooks(&self, text: &mut Exposition) {
+        if self.hooks.is_empty() {
+            return;
+        }
+        text.family(&LAG);
+        for hook in &self.hooks {
+            text.sample(&LAG, &[&hook.name], Value::Number(hook.lag));
+        }
+        text.family(&DELIVERIES);
+        for hook in &self.hooks {
+            let results = [
+                ("delivered", hook.delivered),
+                ("failed", hook.failed.saturating_sub(hook.buried)),
+                ("dead", hook.buried),
+            ];
+            for (result, tries) in results {
+                let labels = [hook.name.as_str(), result];
+                text.sample(&DELIVERIES, &labels, Value::Number(tries));
+            }
+        }
+    }
+
     fn put_machine(&self, text: &mut Exposition) {
         let bytes = [
             (&FILE, Some(self.file_bytes)),
@@ -318,6 +358,7 @@ impl Metrics {
                 text.sample(&ALERT, &[alert], value);
             }
         }
+        self.put_hooks(text);
         text.family(&BUILD);
         let labels = [self.program, env!("CARGO_PKG_VERSION")];
         text.sample(&BUILD, &labels, Value::Number(1));

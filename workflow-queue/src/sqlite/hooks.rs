@@ -166,8 +166,12 @@ pub(crate) fn standings(connection: &Connection) -> Result<Vec<HookStanding>> {
     let standing = |hook: Hook| {
         let mut standing = HookStanding::new(hook.name);
         standing.is_paused = hook.paused_at.is_some();
+        standing.lag = hook.lag;
         standing.behind_since = hook.behind_since;
         standing.failures = hook.failures;
+        standing.delivered = hook.delivered;
+        standing.failed = hook.failed;
+        standing.buried = hook.buried;
         standing.dead_letters = hook.dead_letters;
         standing
     };

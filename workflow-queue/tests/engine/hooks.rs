@@ -10,6 +10,8 @@ use queue_core::queue::Queue as _;
 use queue_core::settings::FileSetting;
 use queue_core::task::NewTask;
 use queue_core::watch::deliver::{Change, Choice, HookStore, Letter, StoredHook};
+use queue_core::watch::{Form, Metrics};
+use queue_testing::exposition::Exposition;
 use workflow_queue::{NewHook, WorkflowQueue};
 
 use crate::Bench;
@@ -189,11 +191,51 @@ fn an_event_that_is_given_up_is_kept_told_and_can_be_tried_again() {
         (end(&bench), hooks.dead_letters(None, 9).unwrap().len()),
         (before, 1)
     );
-    let figures = hooks.figures().unwrap().remove(0);
-    assert_eq!(
-        (figures.buried, figures.delivered, figures.failed),
-        (2, 1, 3)
+    let own = bench.queue.hook_standings().unwrap().remove(0);
+    assert_eq!((own.buried, own.delivered, own.failed), (2, 1, 3));
+    // Counted in the file: another process exports the same numbers.
+    let metrics = Metrics::read(&bench.another(), "workflow-queue").unwrap();
+    let metrics = Exposition::read(&metrics.text(Form::OpenMetrics), true).unwrap();
+    let tries = ["delivered", "failed", "dead"].map(|result| {
+        let labels = [("hook", "own"), ("result", result)];
+        metrics.value("queue_hook_deliveries_total", &labels)
+    });
+    assert_eq!(tries, [1.0, 1.0, 2.0].map(Some));
+}
+
+/// The lag counted the events of the log alone: a hook on enqueues that nobody delivered was not behind.
+#[test]
+fn enqueued_tasks_that_a_hook_has_not_seen_are_events_behind() {
+    let bench = Bench::default();
+    let hooks = bench.queue.hooks();
+    hooks.add(&new("own", &[EventKind::Enqueued])).unwrap();
+    let standing = || bench.queue.hook_standings().unwrap().remove(0);
+    let lag = || {
+        let metrics = Metrics::read(&bench.queue, "workflow-queue").unwrap();
+        let metrics = Exposition::read(&metrics.text(Form::Prometheus), false).unwrap();
+        metrics.value("queue_hook_lag", &[("hook", "own")])
+    };
+    // The event of the hook itself.
+    assert!(
+        bench
+            .queue
+            .record(
+                stored(&bench.queue).progress.id,
+                stored(&bench.queue).progress.at,
+                &Change::Passed(end(&bench))
+            )
+            .unwrap()
     );
+    assert_eq!((standing().lag, standing().behind_since), (0, None));
+    assert_eq!(lag(), Some(0.0));
+    let since = HookStore::now(&bench.queue).wall;
+    bench.add(NewTask::shell("a", "true"));
+    bench.advance(1_000);
+    bench.add(NewTask::shell("b", "true"));
+    assert_eq!((standing().lag, standing().behind_since), (2, Some(since)));
+    bench.queue.set_paused("q", true).unwrap();
+    assert_eq!((standing().lag, standing().behind_since), (3, Some(since)));
+    assert_eq!(lag(), Some(3.0));
 }
 
 /// Adds a hook and lets some events happen after it.
