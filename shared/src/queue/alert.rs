@@ -20,16 +20,19 @@ pub enum AlertKind {
     FailureRate = 4,
     /// Percentage of the disk that is in use.
     DiskUsed = 5,
+    /// Number of dead letters of all hooks.
+    DeadLetters = 6,
 }
 
 impl AlertKind {
     /// Every kind, by code.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unserved,
         Self::BacklogAge,
         Self::Queued,
         Self::FailureRate,
         Self::DiskUsed,
+        Self::DeadLetters,
     ];
 
     /// Code in the database.
@@ -50,6 +53,7 @@ impl AlertKind {
             Self::Queued => "queued",
             Self::FailureRate => "failure-rate",
             Self::DiskUsed => "disk-used",
+            Self::DeadLetters => "dead-letters",
         }
     }
 
@@ -60,7 +64,7 @@ impl AlertKind {
 
     /// True if it can be about one queue alone.
     pub const fn is_of_queues(self) -> bool {
-        !matches!(self, Self::DiskUsed)
+        !matches!(self, Self::DiskUsed | Self::DeadLetters)
     }
 
     /// True if its readings are times.
@@ -78,7 +82,7 @@ impl AlertKind {
         match self {
             Self::FailureRate | Self::DiskUsed => 100,
             Self::BacklogAge => MOST_MS,
-            Self::Unserved | Self::Queued => 1_000_000_000,
+            Self::Unserved | Self::Queued | Self::DeadLetters => 1_000_000_000,
         }
     }
 }

@@ -92,6 +92,10 @@ pub const WORKFLOW: Line = Line {
             version: 6,
             sql: include_str!("../../schema/sqlite/workflow/006_hooks.sql"),
         },
+        Migration {
+            version: 7,
+            sql: include_str!("../../schema/sqlite/workflow/007_dead_letters.sql"),
+        },
     ],
     promotes: true,
     begin: Some(LOG_BEGAN),

@@ -7,6 +7,7 @@ use super::machine;
 use super::readings::{OldestTask, oldest};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::hook::HookStanding;
 use crate::journal::{AttemptEnd, Rollup, Span};
 use crate::queue::{Alert, AlertKind, AlertRule, Queue, QueueGauges};
 use crate::state::State;
@@ -53,6 +54,7 @@ struct Values {
     queues: Vec<QueueGauges>,
     minutes: Vec<Rollup>,
     disk: Option<machine::Space>,
+    hooks: Vec<HookStanding>,
 }
 
 impl Values {
@@ -76,6 +78,11 @@ impl Values {
                 Vec::new()
             },
             disk: machine::disk(queue.coordination().location().path()),
+            hooks: if has(AlertKind::DeadLetters) {
+                queue.hook_standings()?
+            } else {
+                Vec::new()
+            },
         })
     }
 
@@ -112,6 +119,10 @@ impl Values {
             AlertKind::DiskUsed => {
                 let space = self.disk?;
                 percent(space.total.saturating_sub(space.free), space.total)
+            }
+            AlertKind::DeadLetters => {
+                let letters = self.hooks.iter().map(|hook| hook.dead_letters);
+                i64::try_from(letters.fold(0, u64::saturating_add)).ok()
             }
         }
     }

@@ -12,7 +12,7 @@ use workflow_queue::{AlertKind, WorkflowQueue};
 ///
 /// `serve` judges the alerts of its file every fifteen seconds, and `metrics` whenever it is called. An
 /// alert that fires is shown by `health`, `doctor` and the dashboard, and is an event, which hooks act on.
-/// Four alerts are there from the start: see `alert list`.
+/// Five alerts are there from the start: see `alert list`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]

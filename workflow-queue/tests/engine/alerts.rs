@@ -1,10 +1,15 @@
 //! Alerts: their rules, their states over restarts, and the one process that makes each change.
 
+use std::sync::Arc;
+
+use queue_core::clock::Timestamp;
+use queue_core::hook::HookTarget;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{AlertKind, AlertPhase, AlertRule, Queue as _};
 use queue_core::task::NewTask;
+use queue_core::watch::deliver::{Change, HookStore, Letter};
 use queue_core::watch::judge_alerts;
-use workflow_queue::{Cursor, WorkflowQueue};
+use workflow_queue::{Cursor, Event, EventKind, NewHook, WorkflowQueue};
 
 use crate::verify::broken;
 use crate::{Bench, FAILED};
@@ -39,7 +44,7 @@ fn only(bench: &Bench, rule: &AlertRule) {
 }
 
 #[test]
-fn four_alerts_are_there_from_the_start_and_are_quiet() {
+fn five_alerts_are_there_from_the_start_and_are_quiet() {
     let bench = Bench::default();
     let alerts = bench.queue.alerts().unwrap();
     let names: Vec<&str> = alerts
@@ -48,7 +53,13 @@ fn four_alerts_are_there_from_the_start_and_are_quiet() {
         .collect();
     assert_eq!(
         names,
-        ["backlog-age", "disk-used", "failure-rate", "unserved"]
+        [
+            "backlog-age",
+            "dead-letters",
+            "disk-used",
+            "failure-rate",
+            "unserved"
+        ]
     );
     assert!(alerts.iter().all(|alert| alert.rule.check().is_ok()));
     assert!(
@@ -82,6 +93,33 @@ fn a_queue_that_nobody_serves_fires_after_its_time_and_clears() {
         expected.map(|(kind, name)| (kind, name.to_owned()))
     );
     assert_eq!(broken(&bench), Vec::<&str>::new());
+}
+
+#[test]
+fn a_dead_letter_fires_at_once_and_clears_when_it_is_dealt_with() {
+    let bench = Bench::default();
+    let kinds = vec![EventKind::Failed];
+    let target = HookTarget::Command {
+        argv: vec!["true".to_owned()],
+        cwd: None,
+    };
+    let hooks = bench.queue.hooks();
+    hooks.add(&NewHook::new("own", kinds, target)).unwrap();
+    assert_eq!(firing(&bench.queue), [""; 0]);
+    let stored = HookStore::hooks(&bench.queue).unwrap().remove(0).progress;
+    let mut after = stored.at;
+    after.seq += 1;
+    let event = Event::new(EventKind::Failed, Timestamp(0));
+    let change = Change::Buried {
+        letter: Arc::new(Letter::new("urn:x", after, &event).unwrap()),
+        reason: "no".to_owned(),
+    };
+    assert!(bench.queue.record(stored.id, stored.at, &change).unwrap());
+    assert_eq!(firing(&bench.queue), ["dead-letters"]);
+    assert_eq!(hooks.forget("own", None).unwrap(), 1);
+    assert_eq!(firing(&bench.queue), [""; 0]);
+    let changes = ["alert.fired", "alert.cleared"].map(|kind| (kind, "dead-letters".to_owned()));
+    assert_eq!(told(&bench), changes);
 }
 
 /// A process that begins to judge has no memory of its own, and told again of what fired already.

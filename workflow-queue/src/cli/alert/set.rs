@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 
     /// What a new alert of another name is about: unserved (queues with tasks that no worker serves),
     /// backlog-age (of the oldest queued task), queued (tasks), failure-rate (percent of the attempts of
-    /// ten minutes), disk-used (percent)
+    /// ten minutes), disk-used (percent), dead-letters (of hooks)
     #[arg(long, value_name = "KIND", value_parser = possible_values::of(kinds(), kind))]
     kind: Option<AlertKind>,
 
