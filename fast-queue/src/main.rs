@@ -81,9 +81,7 @@ impl Verb {
             Self::List(arguments) => list::run(context, &arguments, &Plain {}),
             Self::Status(arguments) => status::run(context, &arguments),
             #[cfg(feature = "web")]
-            Self::Serve(arguments) => {
-                cli::serve::run(context, &arguments, queue_core::web::Sources::new())
-            }
+            Self::Serve(arguments) => cli::serve::run(context, &arguments, Default::default()),
             Self::Common(verb) => verb.run(context),
         }
     }

@@ -9,6 +9,7 @@ use super::Failure;
 use super::printer::note;
 use super::program::{Access, Context, actor};
 use crate::queue::Queue;
+use crate::watch::Watchdog;
 use crate::web::{self, Address, Listener, Sources};
 
 /// Port unless another is chosen.
@@ -93,7 +94,8 @@ struct View<'a> {
     read_only: bool,
 }
 
-/// Serves the dashboard, with the parts that this program adds, until a signal.
+/// Serves the dashboard, with the parts that this program adds and the watchdog of its loops, until a
+/// signal.
 ///
 /// # Errors
 /// As the engine; [`Failure::Usage`] for an address that other machines reach, unless that is
@@ -101,7 +103,7 @@ struct View<'a> {
 pub fn run<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    sources: Sources<Q>,
+    (sources, watchdog): (Sources<Q>, Watchdog),
 ) -> Result<(), Failure> {
     let address = arguments.address()?;
     let access = if arguments.read_only {
@@ -131,7 +133,8 @@ pub fn run<Q: Queue>(
     let options = web::Options::new(context.program.name, file.as_str())
         .read_only(arguments.read_only)
         .allow_enqueue(arguments.allow_enqueue)
-        .hosts(hosts);
+        .hosts(hosts)
+        .watchdog(watchdog);
     let bound = listener.address().clone();
     web::serve(queue, sources, options, &listener, |login| {
         let login = match &bound {

@@ -11,6 +11,7 @@ mod health;
 mod machine;
 pub(crate) mod metrics;
 mod readings;
+mod watchdog;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use exposition::{Family, Form, Kind};
 pub use health::{Check, Level, Measure, judge, worst};
 pub use metrics::{FAMILIES, MOST_LABELS, Metrics, OTHERS};
 pub use readings::Readings;
+pub use watchdog::{Watchdog, WatchedLoop};
 
 use crate::queue::Queue;
 

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::sidecar::Sidecar;
+use crate::watch::Watchdog;
 
 /// Options of a dashboard.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Options {
     pub allow_enqueue: bool,
     /// Names of the host, besides `localhost` and the addresses of the loopback interface.
     pub hosts: Vec<String>,
+    /// Watchdog of the loops of the process, which the dashboard ticks and adds its own loops to.
+    pub watchdog: Watchdog,
 }
 
 impl Options {
@@ -42,6 +45,7 @@ impl Options {
             read_only: false,
             allow_enqueue: false,
             hosts: Vec::new(),
+            watchdog: Watchdog::default(),
         }
     }
 
@@ -63,6 +67,13 @@ impl Options {
     #[must_use]
     pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the watchdog of the process.
+    #[must_use]
+    pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = watchdog;
         self
     }
 }

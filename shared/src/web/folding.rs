@@ -20,7 +20,9 @@ const STEPS: usize = 20;
 /// Folds what is new in a file with a log, and judges its alerts. Never ends.
 pub(super) async fn fold<Q: Queue>(dashboard: Arc<Dashboard<Q>>) -> Infallible {
     let (mut seen, mut round) = (None, 0_u32);
+    let watched = dashboard.options.watchdog.watch("sums");
     loop {
+        watched.moved();
         tokio::time::sleep(FOLD_EVERY).await;
         round = round.wrapping_add(1);
         if round.is_multiple_of(JUDGE_EVERY) {

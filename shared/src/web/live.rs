@@ -20,7 +20,9 @@ const PER_STREAM: Duration = Duration::from_millis(1);
 /// Looks at the file while somebody watches, and sends an event when something has changed. Never ends.
 pub(super) async fn watch<Q: Queue>(dashboard: Arc<Dashboard<Q>>) -> Infallible {
     let mut seen = None;
+    let watched = dashboard.options.watchdog.watch("updates");
     loop {
+        watched.moved();
         tokio::time::sleep(LOOK_EVERY).await;
         if dashboard.hub.streams() == 0 {
             seen = None;

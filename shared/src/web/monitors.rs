@@ -10,7 +10,7 @@ use super::dashboard::Dashboard;
 use super::reply::{Problem, Reply};
 use super::request::Request;
 use crate::queue::Queue;
-use crate::watch::{Form, Level, Metrics, Readings, judge, worst};
+use crate::watch::{Form, Level, Metrics, Readings, Watchdog, judge, worst};
 
 /// Steps of a fold before metrics are read, each of 10,000 events; a loop folds the rest.
 const STEPS: usize = 4;
@@ -67,9 +67,18 @@ pub(super) fn ready<Q: Queue>(dashboard: &Arc<Dashboard<Q>>, _: &Request) -> Rep
     Reply::text("not ready\n".to_owned()).status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// Tells that the threads move. Reads nothing.
-pub(super) fn live<Q>(_: &Arc<Dashboard<Q>>, _: &Request) -> Reply {
-    Reply::text("live\n".to_owned())
+/// Tells if every loop of the process moves. Reads nothing of the file.
+pub(super) fn live<Q>(dashboard: &Arc<Dashboard<Q>>, _: &Request) -> Reply {
+    liveness(&dashboard.options.watchdog)
+}
+
+fn liveness(watchdog: &Watchdog) -> Reply {
+    let stopped = watchdog.stopped();
+    if stopped.is_empty() {
+        return Reply::text("live\n".to_owned());
+    }
+    let text = format!("stopped: {}\n", stopped.join(", "));
+    Reply::text(text).status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Puts commands in the place of the marks of an advice.
@@ -83,4 +92,24 @@ fn completed(program: &str, advice: &str) -> String {
         rest = after;
     }
     text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::liveness;
+    use crate::watch::Watchdog;
+
+    #[test]
+    fn a_probe_is_told_of_a_loop_that_has_stopped() {
+        let watchdog = Watchdog::default();
+        let status = || liveness(&watchdog).into_response().status().as_u16();
+        let (hooks, _sums) = (watchdog.watch("hooks"), watchdog.watch("sums"));
+        assert_eq!(status(), 200);
+        for _ in 0..30 {
+            watchdog.tick();
+        }
+        assert_eq!(status(), 503);
+        hooks.moved();
+        assert_eq!(status(), 503);
+    }
 }

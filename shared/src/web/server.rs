@@ -25,6 +25,7 @@ use super::sources::Sources;
 use super::{folding, live, request};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
+use crate::watch::{Watchdog, WatchedLoop};
 
 /// Most connections at the same time. A browser has a few.
 const MOST_CONNECTIONS: usize = 2048;
@@ -37,6 +38,9 @@ const MOST_HEADERS: usize = 100;
 
 /// Time for a request's head to arrive, and for the next request on a connection.
 const HEAD_TIME: Duration = Duration::from_secs(15);
+
+/// Time for which a connection is waited for at once.
+const ACCEPT_TIME: Duration = Duration::from_secs(5);
 
 /// Threads that wait for the file.
 const FILE_THREADS: usize = 4;
@@ -76,13 +80,16 @@ pub fn serve<Q: Queue, E: From<Error>>(
         let (stop, stopped) = watch::channel(false);
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        let watchdog = dashboard.options.watchdog.clone();
         let serving = Serving {
             router: router(Arc::clone(&dashboard)),
             stopped,
             free: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            watched: watchdog.watch("connections"),
         };
         let free = Arc::clone(&serving.free);
         let accepting = serving.listen(listener)?;
+        let ticking = tokio::spawn(tick(watchdog));
         let looking = tokio::spawn(live::watch(Arc::clone(&dashboard)));
         let folding = dashboard
             .writes()
@@ -93,6 +100,7 @@ pub fn serve<Q: Queue, E: From<Error>>(
             _ = interrupt.recv() => {}
         }
         accepting.abort();
+        ticking.abort();
         looking.abort();
         if let Some(folding) = folding {
             folding.abort();
@@ -106,12 +114,22 @@ pub fn serve<Q: Queue, E: From<Error>>(
     served
 }
 
+/// Ticks for the watchdog. If nothing runs on this thread, not even this, no probe is answered either.
+async fn tick(watchdog: Watchdog) -> Infallible {
+    loop {
+        tokio::time::sleep(Watchdog::TICK).await;
+        watchdog.tick();
+    }
+}
+
 /// Everything that a connection needs.
 #[derive(Clone)]
 struct Serving {
     router: Router,
     stopped: watch::Receiver<bool>,
     free: Arc<Semaphore>,
+    /// The loop that accepts connections.
+    watched: WatchedLoop,
 }
 
 impl Serving {
@@ -124,7 +142,10 @@ impl Serving {
                 let socket = TcpListener::from_std(socket).map_err(refused)?;
                 tokio::spawn(async move {
                     loop {
-                        let accepted = socket.accept().await;
+                        self.watched.moved();
+                        let Ok(accepted) = timeout(ACCEPT_TIME, socket.accept()).await else {
+                            continue;
+                        };
                         if let Ok((stream, _)) = &accepted {
                             let _ = stream.set_nodelay(true);
                         }
@@ -137,8 +158,10 @@ impl Serving {
                 let socket = UnixListener::from_std(socket).map_err(refused)?;
                 tokio::spawn(async move {
                     loop {
-                        let accepted = socket.accept().await;
-                        self.accepted(accepted.map(|(stream, _)| stream)).await;
+                        self.watched.moved();
+                        if let Ok(accepted) = timeout(ACCEPT_TIME, socket.accept()).await {
+                            self.accepted(accepted.map(|(stream, _)| stream)).await;
+                        }
                     }
                 })
             }
@@ -206,5 +229,43 @@ fn need_descriptors() {
         };
         // If it is refused, fewer connections are accepted at once.
         let _ = setrlimit(Resource::Nofile, raised);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use tokio::sync::{Semaphore, watch};
+    use tokio::time::{Duration, sleep};
+
+    use super::{Serving, tick};
+    use crate::watch::Watchdog;
+    use crate::web::{Address, Listener};
+
+    /// The answer to a probe did not depend on the loops at all.
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_accepts_moves_while_it_is_idle_and_has_stopped_once_it_has_ended() {
+        let watchdog = Watchdog::default();
+        let (_stop, stopped) = watch::channel(false);
+        let serving = Serving {
+            router: Router::new(),
+            stopped,
+            free: Arc::new(Semaphore::new(1)),
+            watched: watchdog.watch("connections"),
+        };
+        let address = Address::Tcp(([127, 0, 0, 1], 0).into());
+        let listener = Listener::bind(&address).unwrap();
+        let accepting = serving.listen(&listener).unwrap();
+        let ticking = tokio::spawn(tick(watchdog.clone()));
+        sleep(Duration::from_mins(10)).await;
+        assert_eq!(watchdog.stopped(), [""; 0]);
+        accepting.abort();
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(watchdog.stopped(), [""; 0]);
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(watchdog.stopped(), ["connections"]);
+        ticking.abort();
     }
 }

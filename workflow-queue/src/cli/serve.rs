@@ -11,6 +11,7 @@ use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::journal::{Cursor, EventFilter, OlderEvents};
 use queue_core::task::TaskId;
+use queue_core::watch::Watchdog;
 use queue_core::watch::deliver::{Deliverer, Notice, Options};
 use queue_core::web::{
     AttemptRow, FiringRow, HookSource, LimitRow, ScheduleHistory, ScheduleRow, ScheduleSource,
@@ -43,16 +44,20 @@ pub(crate) fn run(
         ));
     // Refused before anything is delivered.
     arguments.address()?;
+    let watchdog = Watchdog::default();
     let _deliverer = if arguments.is_read_only() {
         None
     } else {
-        deliverer(context)?
+        deliverer(context, &watchdog)?
     };
-    cli::serve::run(context, arguments, sources)
+    cli::serve::run(context, arguments, (sources, watchdog))
 }
 
 /// The thread that delivers the events of hooks, if this process may.
-fn deliverer(context: &Context<WorkflowQueue>) -> std::result::Result<Option<Deliverer>, Failure> {
+fn deliverer(
+    context: &Context<WorkflowQueue>,
+    watchdog: &Watchdog,
+) -> std::result::Result<Option<Deliverer>, Failure> {
     let mut options = context.options(Access::Write)?;
     options.one_shot = false;
     let queue = Arc::new((context.program.open)(context.path(), options)?);
@@ -60,7 +65,8 @@ fn deliverer(context: &Context<WorkflowQueue>) -> std::result::Result<Option<Del
         return Ok(None);
     }
     let tell = |notice: &Notice| note(&hook::run::line(notice));
-    match Deliverer::start(queue, Options::new(), tell) {
+    let options = Options::new().watched(watchdog.watch("hooks"));
+    match Deliverer::start(queue, options, tell) {
         Ok(deliverer) => Ok(Some(deliverer)),
         Err(refusal) => {
             note(&format!("hooks are not delivered here: {refusal}"));

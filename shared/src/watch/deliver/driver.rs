@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender as Channel, bounded, unbounded};
 
+use super::super::watchdog::WatchedLoop;
 use super::election::Election;
 use super::letter::Letter;
 use super::notice::Notice;
@@ -35,11 +36,13 @@ const LAST_DELIVERIES: Duration = Duration::from_secs(3);
 const LAST_ENDS: Duration = Duration::from_millis(1_500);
 
 /// Options of a deliverer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
     /// True if root runs the commands of hooks even from a file that others can change.
     pub trust_file: bool,
+    /// The deliverer as a loop that a watchdog watches.
+    pub watched: Option<WatchedLoop>,
 }
 
 impl Options {
@@ -53,6 +56,19 @@ impl Options {
     pub fn trust_file(mut self, trust_file: bool) -> Self {
         self.trust_file = trust_file;
         self
+    }
+
+    /// Sets the deliverer as a loop that a watchdog watches.
+    #[must_use]
+    pub fn watched(mut self, watched: WatchedLoop) -> Self {
+        self.watched = Some(watched);
+        self
+    }
+
+    fn moved(&self) {
+        if let Some(watched) = &self.watched {
+            watched.moved();
+        }
     }
 }
 
@@ -74,12 +90,12 @@ impl Deliverer {
         options: Options,
         tell: impl Fn(&Notice) + Send + 'static,
     ) -> Result<Self> {
-        check(&*store, options)?;
+        check(&*store, &options)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (alive, ended) = bounded(0);
         let stopped = Arc::clone(&stop);
         let work = move || {
-            if let Err(error) = run(&store, &stopped, &tell) {
+            if let Err(error) = run(&store, &options, &stopped, &tell) {
                 tell(&Notice::Trouble(error.to_string()));
             }
             drop::<Channel<()>>(alive);
@@ -108,15 +124,15 @@ impl Drop for Deliverer {
 /// replaced. Other errors of the file pass, and are told.
 pub fn deliver<S: HookStore + 'static>(
     store: &Arc<S>,
-    options: Options,
+    options: &Options,
     stop: &AtomicBool,
     tell: &dyn Fn(&Notice),
 ) -> Result<()> {
     check(&**store, options)?;
-    run(store, stop, tell)
+    run(store, options, stop, tell)
 }
 
-fn check<S: HookStore>(store: &S, options: Options) -> Result<()> {
+fn check<S: HookStore>(store: &S, options: &Options) -> Result<()> {
     if options.trust_file {
         return Ok(());
     }
@@ -125,13 +141,15 @@ fn check<S: HookStore>(store: &S, options: Options) -> Result<()> {
 
 fn run<S: HookStore + 'static>(
     store: &Arc<S>,
+    options: &Options,
     stop: &AtomicBool,
     tell: &dyn Fn(&Notice),
 ) -> Result<()> {
     let mut election = Election::new(&Sidecar::at(store.coordination().folder()));
-    let mut driver = Driver::new(Arc::clone(store), tell);
+    let mut driver = Driver::new(Arc::clone(store), options, tell);
     let mut is_elected = false;
     while !stop.load(Ordering::Relaxed) {
+        options.moved();
         match election.is_won() {
             Ok(false) => driver.wait(STAND_EVERY),
             Ok(true) => {
@@ -162,6 +180,7 @@ fn run<S: HookStore + 'static>(
 /// Everything of the process that delivers.
 struct Driver<'a, S> {
     store: Arc<S>,
+    options: &'a Options,
     /// Set to end the programs that are under way.
     quit: Arc<AtomicBool>,
     tell: &'a dyn Fn(&Notice),
@@ -181,9 +200,10 @@ struct Driver<'a, S> {
 }
 
 impl<'a, S: HookStore + 'static> Driver<'a, S> {
-    fn new(store: Arc<S>, tell: &'a dyn Fn(&Notice)) -> Self {
+    fn new(store: Arc<S>, options: &'a Options, tell: &'a dyn Fn(&Notice)) -> Self {
         Self {
             store,
+            options,
             quit: Arc::default(),
             tell,
             sender: Sender::new(),
@@ -202,6 +222,7 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
     fn round(&mut self) -> Result<Duration> {
         self.refresh()?;
         loop {
+            self.options.moved();
             let now = self.store.now().wall;
             let step = self.machine.step(now, std::mem::take(&mut self.inputs));
             if step.actions.is_empty() {

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let options = Options::new().trust_file(arguments.trust_file);
-    deliver(&queue, options, &stop, &|notice| note(&line(notice)))?;
+    deliver(&queue, &options, &stop, &|notice| note(&line(notice)))?;
     Ok(())
 }
 

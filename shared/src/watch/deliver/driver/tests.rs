@@ -1,6 +1,9 @@
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use crossbeam_channel::bounded;
 
 use super::super::{Change, Choice, HookId, HookStore, KeptLetter, Progress, StoredHook};
 use super::{Deliverer, Options};
@@ -10,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::hook::HookTarget;
 use crate::journal::{Cursor, Event, EventKind, EventPage};
 use crate::sidecar::{Local, Sidecar};
+use crate::watch::Watchdog;
 
 /// A file with two hooks and two events, whose calls fail now and then.
 struct Unsteady {
@@ -103,18 +107,47 @@ impl HookStore for Unsteady {
     }
 }
 
-#[test]
-fn an_error_of_the_file_delays_deliveries_and_loses_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().canonicalize().unwrap().join("q.db");
+fn unsteady(folder: &Path) -> Arc<Unsteady> {
+    let path = folder.canonicalize().unwrap().join("q.db");
     std::fs::write(&path, "").unwrap();
     Sidecar::of(&path).create().unwrap();
-    let store = Arc::new(Unsteady {
+    Arc::new(Unsteady {
         coordination: Arc::new(Local::of(&path)),
         positions: Mutex::default(),
         calls: AtomicU32::new(0),
         counter: AtomicU32::new(0),
-    });
+    })
+}
+
+/// A deliverer that a call of the file, or of its owner, held up looked alive to probes.
+#[test]
+fn a_deliverer_that_is_held_up_has_stopped_until_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = unsteady(folder.path());
+    let watchdog = Watchdog::default();
+    let options = Options::new().trust_file(true);
+    let options = options.watched(watchdog.watch("hooks"));
+    let ((at_notice, told), (release, released)) = (bounded(0), bounded::<()>(0));
+    let wait = move |_: &super::Notice| {
+        // At the first notice alone: both fail once the other ends are gone.
+        let _ = at_notice.send(());
+        let _ = released.recv();
+    };
+    let deliverer = Deliverer::start(Arc::clone(&store), options, wait).unwrap();
+    told.recv().unwrap();
+    for _ in 0..30 {
+        watchdog.tick();
+    }
+    assert_eq!(watchdog.stopped(), ["hooks"]);
+    drop((told, release));
+    queue_testing::patience::until("it goes on", || watchdog.stopped().is_empty());
+    drop(deliverer);
+}
+
+#[test]
+fn an_error_of_the_file_delays_deliveries_and_loses_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = unsteady(folder.path());
     let options = Options::new().trust_file(true);
     let (tell, told) = crossbeam_channel::unbounded();
     let say = move |notice: &super::Notice| drop(tell.send(notice.to_string()));
