@@ -38,6 +38,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("options", stored::options),
     ("rows", stored::rows),
     ("frames", stored::frames),
+    ("sums", stored::sums),
     ("log", neighbours::log),
     ("capture", neighbours::capture),
     ("side-files", neighbours::side_files),

@@ -1,6 +1,7 @@
 //! Content of a file that another version, another program or a fault may have written.
 
 use queue_core::claim::WorkerId;
+use queue_core::journal::Sums;
 use queue_core::options::TaskOptions;
 use queue_core::output::{Chunk, Output, Stream};
 use queue_core::queue::Serves;
@@ -32,6 +33,27 @@ pub(crate) fn options(bytes: &[u8]) {
             serde_json::from_str::<Serves>(&stored).expect("it is read"),
             serves
         );
+    }
+}
+
+/// Bytes are the only form of some sums, or of none. Sums that are read can be added up, however large
+/// they are, and stored again.
+pub(crate) fn sums(bytes: &[u8]) {
+    let Some(read) = Sums::decode(bytes) else {
+        return;
+    };
+    assert_eq!(read.encode(), bytes);
+    let mut all = read.clone();
+    for _ in 0..3 {
+        all.add(&read);
+        assert!(all.all_ended() >= read.all_ended());
+        assert_eq!(Sums::decode(&all.encode()).as_ref(), Some(&all));
+    }
+    for times in [&all.wait, &all.run, &all.cpu] {
+        assert_eq!(times.mean().is_some(), times.count() > 0);
+        let median = times.percentile(50);
+        let longest = times.percentile(100);
+        assert!(longest.is_none() || median <= longest);
     }
 }
 
