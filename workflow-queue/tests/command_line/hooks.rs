@@ -1,5 +1,7 @@
 //! Hooks with real programs and a small server: failures of every kind, order, several deliverers, kills.
 
+mod tls;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +21,7 @@ struct Request {
 }
 
 impl Request {
-    fn read(stream: &TcpStream) -> Option<Self> {
+    fn read(stream: impl std::io::Read) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;

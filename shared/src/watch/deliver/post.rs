@@ -19,6 +19,9 @@ const HEAD: usize = 16 << 10;
 /// Variable that names a file of the authorities of certificates.
 const AUTHORITIES: &str = "SSL_CERT_FILE";
 
+/// Beginning of the reason why a certificate is refused.
+const UNTRUSTED: &str = "invalid peer certificate: ";
+
 /// Sends requests: follows no redirect, keeps no connection, reads the beginning of an answer.
 #[derive(Clone, Debug)]
 pub(super) struct Poster {
@@ -118,11 +121,21 @@ fn message_id(parcel: &Parcel<'_>) -> String {
 }
 
 fn sentence(error: &Error, parcel: &Parcel<'_>) -> String {
-    if let Error::Io(error) = error {
-        return format!("the connection failed: {error}");
+    let reason = if let Error::Io(error) = error {
+        error.to_string()
+    } else if let Error::Rustls(error) = error {
+        error.to_string()
+    } else {
+        String::new()
+    };
+    if let Some(reason) = reason.strip_prefix(UNTRUSTED) {
+        return format!(
+            "the certificate of the server is not trusted: {reason}; {AUTHORITIES} names a file with \
+             the certificate of its authority"
+        );
     }
-    if let Error::Rustls(error) = error {
-        return format!("the connection is not secure: {error}");
+    if !reason.is_empty() {
+        return format!("the connection failed: {reason}");
     }
     if matches!(error, Error::Timeout(_)) {
         return format!("it took longer than {}", moment::rough(parcel.limit));
