@@ -87,8 +87,10 @@ pub(super) fn words() -> Vec<&'static str> {
 fn types() -> String {
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for kind in EventKind::ALL {
-        let (group, name) = kind.name().split_once('.').unwrap_or((kind.name(), ""));
-        groups.entry(group).or_default().push(name);
+        // Those of later versions have no name of their own.
+        if let Some((group, name)) = kind.name().split_once('.') {
+            groups.entry(group).or_default().push(name);
+        }
     }
     let mut text = "Types:".to_owned();
     for (group, names) in groups {
