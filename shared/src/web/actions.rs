@@ -1,5 +1,6 @@
 //! Changes that a form asks for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,7 +98,7 @@ pub(super) fn pause<Q: Queue>(
     Ok(Reply::see(&format!("{}queues", request.root)))
 }
 
-/// Runs, pauses or resumes a schedule.
+/// Runs a schedule, or pauses or resumes all that are named. Goes on after one that is gone.
 pub(super) fn change_schedule<Q: Queue>(
     dashboard: &Arc<Dashboard<Q>>,
     request: &Request,
@@ -112,7 +113,13 @@ pub(super) fn change_schedule<Q: Queue>(
             format!("tasks/{id}")
         }
         Some(action @ ("pause" | "resume")) => {
-            (source.pause)(queue, name, action == "pause")?;
+            let named: BTreeSet<&str> = form.all("name").collect();
+            if named.is_empty() {
+                return Err(Problem::Invalid("choose at least one schedule".to_owned()));
+            }
+            let pause = |name| (source.pause)(queue, name, action == "pause");
+            let changed: Vec<Result<()>> = named.into_iter().map(pause).collect();
+            changed.into_iter().collect::<Result<()>>()?;
             match form.get("back") {
                 Some("history") => pages::schedule_address(name),
                 _ => "schedules".to_owned(),

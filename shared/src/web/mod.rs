@@ -26,6 +26,7 @@ mod monitors;
 mod output;
 mod pages;
 mod patient;
+mod prune;
 mod queue_rates;
 mod reply;
 mod report;

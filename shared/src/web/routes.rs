@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dashboard::Dashboard;
 use super::reply::{Problem, Reply};
 use super::request::Request;
-use super::{actions, monitors, pages};
+use super::{actions, monitors, pages, prune};
 use crate::queue::Queue;
 
 /// Function that answers a request.
@@ -152,6 +152,8 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
     if parts.writes {
         routes.push(get("/tasks/confirm", pages::confirm));
         routes.push(post("/tasks/change", actions::change));
+        routes.push(get("/tasks/prune", pages::prune));
+        routes.push(post("/tasks/prune/start", prune::prune));
         routes.push(post("/queues/pause", actions::pause));
         routes.push(post("/services/change", actions::change_service));
     }

@@ -48,6 +48,37 @@ fn a_schedule_is_run_paused_and_resumed_by_a_form() {
 }
 
 #[test]
+fn chosen_schedules_are_paused_and_resumed_together() {
+    let sandbox = sandbox();
+    for name in ["one", "two &", "three"] {
+        sandbox.ok(&["schedule", "add", name, "0 3 * * *", "true"]);
+    }
+    let dashboard = Dashboard::start(&sandbox, &[]);
+    let page = dashboard.get("/schedules").body;
+    let boxes = "type=\"checkbox\" form=\"picked\" name=\"name\"";
+    assert_eq!(page.matches(boxes).count(), 3, "{page}");
+    let change = |fields: &str| dashboard.post("/schedules/change", "/schedules", fields);
+    let paused = || {
+        let schedules = sandbox.json(&["schedule", "list"]);
+        let all = schedules.as_array().unwrap().iter();
+        let paused = all.filter(|one| one["paused_at"].is_string());
+        paused
+            .map(|one| one["name"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let done = change("name=one&name=two+%26&action=pause");
+    assert_eq!(done.header("location"), "../schedules", "{done:?}");
+    assert_eq!(paused(), ["\"one\"", "\"two &\""]);
+    // One that is gone keeps no other from being resumed.
+    let gone = change("name=none&name=two+%26&action=resume");
+    assert_eq!(gone.status, 404, "{gone:?}");
+    assert_eq!(paused(), ["\"one\""]);
+    assert_eq!(change("action=pause").status, 400);
+    let reader = Dashboard::start(&sandbox, &["--read-only"]);
+    assert!(!reader.get("/schedules").body.contains("checkbox"));
+}
+
+#[test]
 fn limits_show_the_tasks_that_run_and_wait_under_them() {
     let sandbox = sandbox();
     sandbox.ok(&["limit", "--key", "disk", "--concurrency", "1"]);

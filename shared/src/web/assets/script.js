@@ -155,7 +155,7 @@
   });
   document.addEventListener("change", chosen);
   // A filter applies at once.
-  for (const box of all(".filters input[type=checkbox], .filters select")) box.addEventListener("change", () => box.form.requestSubmit());
+  for (const box of all(".filters input[type=checkbox]:not([data-waits]), .filters select:not([data-waits])")) box.addEventListener("change", () => box.form.requestSubmit());
   // Empty fields do not become a part of the address.
   for (const form of all("form.filters, form#chosen")) form.addEventListener("submit", () => {
     for (const field of all("input, select", form)) if (!field.value) field.disabled = true;

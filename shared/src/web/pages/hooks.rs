@@ -8,7 +8,7 @@ use super::super::dashboard::Dashboard;
 use super::super::hook_source::{HookRow, LetterRow};
 use super::super::reply::{Problem, Reply};
 use super::super::request::{Request, query_of};
-use super::super::words::{ago, ago_or_dash, cell, line, number, sentence};
+use super::super::words::{ago, ago_or_dash, cell, line, number};
 use super::layout::{Page, columns, form_token, table};
 use crate::clock::Timestamp;
 use crate::queue::Queue;
@@ -35,7 +35,6 @@ pub(in super::super) fn hooks<Q: Queue>(
         "#Behind",
         "#Dead letters",
         "Last try",
-        "Target",
     ];
     if dashboard.writes() {
         names.push("");
@@ -70,6 +69,7 @@ fn row<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request, hook: &HookRow) ->
         tr id={ "o-" (hook.name) } {
             td.main {
                 a href={ (request.root) (address(&hook.name)) } { (cell(&hook.name)) }
+                code.dim.small { (cell(&hook.target)) }
             }
             td { (cell(&events(hook))) }
             td { (state(hook, now)) }
@@ -79,7 +79,6 @@ fn row<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request, hook: &HookRow) ->
                 @else { span.dim { "0" } }
             }
             td data-label="last try" { (ago_or_dash(hook.last_at, now)) }
-            td { code { (cell(&hook.target)) } }
             @if dashboard.writes() {
                 td.acts { (switch(dashboard, request, hook, "list")) }
             }
@@ -109,7 +108,7 @@ fn state(hook: &HookRow, now: Timestamp) -> Markup {
             (None, 0) => span.chip.s-succeeded { "active" },
             (None, failures) => {
                 span.chip.s-failed { "failing" }
-                " " span.dim {
+                " " span.dim.tries {
                     (failures) " of " (MOST_TRIES) " tries"
                     @if let Some(at) = hook.next_try_at { ", next " (ago(at, now)) }
                 }
@@ -180,7 +179,7 @@ pub(in super::super) fn letters<Q: Queue>(
         div #trouble data-live {
             @if let Some(error) = &hook.last_error {
                 p.why {
-                    "The last try failed " (ago_or_dash(hook.last_at, now)) ": " (sentence(error))
+                    "The last try failed " (ago_or_dash(hook.last_at, now)) ": " (line(error)) "."
                 }
             }
         }
@@ -231,7 +230,7 @@ fn letters_section<Q: Queue>(
     request: &Request,
     (hook, letters): (&HookRow, &[LetterRow]),
 ) -> Markup {
-    let mut names = vec!["#Number", "Event", "Reason", "#Given up"];
+    let mut names = vec!["#Number", "Event", "Reason", "#Last try"];
     if dashboard.writes() {
         names.push("");
     }
@@ -268,17 +267,19 @@ fn letter_row<Q: Queue>(
     html! {
         tr id={ "d" (letter.id) } {
             td.number.dim { (letter.id) }
-            td.main {
+            td {
                 code { (line(&letter.kind)) }
                 @if let Some(id) = letter.task {
                     " " a href={ (request.root) "tasks/" (id) } { "#" (id) }
                 }
+            }
+            td.main {
+                (line(&letter.error))
                 details.small {
                     summary { "Event" }
                     pre { code { (line(&letter.body)) } }
                 }
             }
-            td { (cell(&letter.error)) }
             td.number { (ago(letter.at, dashboard.now())) }
             @if dashboard.writes() {
                 td.acts {

@@ -104,7 +104,10 @@ fn drawing(minutes: &[Sums]) -> Markup {
     let counts = minutes
         .iter()
         .map(|sums| sums.enqueued.max(sums.all_ended()));
-    let most = counts.max().unwrap_or(0).max(1);
+    let most = counts.max().unwrap_or(0);
+    if most == 0 {
+        return html! { p.none { "Nothing was enqueued, and nothing ended." } };
+    }
     let height =
         |count: u64| u64::try_from(u128::from(count) * u128::from(HEIGHT) / u128::from(most));
     let height = |count: u64| {
@@ -191,10 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_without_anything_is_drawn_as_well() {
+    fn an_hour_without_anything_is_a_sentence() {
         let text = drawing(&minutes(&[], FROM)).into_string();
         assert!(
-            text.contains("0 enqueued") && !text.contains("<rect"),
+            text.contains("Nothing was enqueued") && !text.contains("<svg"),
             "{text}"
         );
         let largest = rollup(3, u64::MAX, [u64::MAX, u64::MAX, 0, 0, 0]);

@@ -27,6 +27,7 @@ pub(in super::super) fn schedules<Q: Queue>(
     let schedules = source.map_or(Ok(Vec::new()), |source| (source.all)(&dashboard.queue))?;
     let mut names = vec!["Name", "Times", "Next", "Last", "Command"];
     if dashboard.writes() {
+        names.insert(0, "Chosen");
         names.push("");
     }
     let content = html! {
@@ -40,6 +41,7 @@ pub(in super::super) fn schedules<Q: Queue>(
         (table("schedule-rows", "Schedules", &columns(&names), &html! {
             @for schedule in &schedules {
                 tr id={ "c-" (schedule.name) } {
+                    @if dashboard.writes() { (pick(schedule)) }
                     td.main {
                         a href={ (request.root) (address(&schedule.name)) } { (cell(&schedule.name)) }
                     }
@@ -63,6 +65,7 @@ pub(in super::super) fn schedules<Q: Queue>(
                 }
             }
         }))
+        @if dashboard.writes() && schedules.len() > 1 { (bulk(dashboard, request)) }
     };
     let page = Page {
         title: "Schedules",
@@ -70,6 +73,29 @@ pub(in super::super) fn schedules<Q: Queue>(
         is_live: true,
     };
     Ok(Reply::page(page.around(dashboard, request, &content)))
+}
+
+/// The box that chooses a schedule for the form below the table.
+fn pick(schedule: &ScheduleRow) -> Markup {
+    html! {
+        td.pick {
+            input type="checkbox" form="picked" name="name" value=(schedule.name)
+                aria-label={ "Choose schedule " (line(&schedule.name)) };
+        }
+    }
+}
+
+/// The buttons for the chosen schedules.
+fn bulk<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request) -> Markup {
+    html! {
+        form #picked.bulk method="post" action={ (request.root) "schedules/change" }
+            aria-label="Actions on the chosen schedules" {
+            (form_token(dashboard, request))
+            span.dim { "Chosen:" }
+            button name="action" value="pause" { "Pause" }
+            button name="action" value="resume" { "Resume" }
+        }
+    }
 }
 
 /// Path of the page of a schedule, from the first page.
@@ -80,7 +106,7 @@ pub(in super::super) fn address(name: &str) -> String {
 fn times(schedule: &ScheduleRow) -> Markup {
     html! {
         code { (cell(&schedule.times)) }
-        @if schedule.zone != "UTC" { " " span.dim.small { (line(&schedule.zone)) } }
+        @if !["UTC", "Etc/UTC"].contains(&schedule.zone.as_str()) { " " span.dim.small { (line(&schedule.zone)) } }
     }
 }
 

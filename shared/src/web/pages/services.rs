@@ -28,7 +28,6 @@ pub(in super::super) fn services<Q: Queue>(
         "#Restarts",
         "#Memory",
         "#Processor time",
-        "Command",
     ];
     if dashboard.writes() {
         names.push("");
@@ -75,13 +74,13 @@ fn row<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request, service: &Service)
             td.main title=(line(&service.unit.unit)) {
                 (cell(&service.unit.name))
                 @if service.scope == Scope::System { " " span.tag { "system" } }
+                code.dim.small { (cell(&service.unit.command)) }
             }
             td { (state(standing)) }
             td.number data-label="process" { (or_dash(pid)) }
             td.number data-label="restarts" { (or_dash(restarts)) }
             td.number data-label="memory" { (or_dash(memory)) }
             td.number data-label="processor time" { (or_dash(used)) }
-            td { code { (cell(&service.unit.command)) } }
             @if dashboard.writes() {
                 td.acts { (buttons(dashboard, request, service)) }
             }
@@ -102,7 +101,7 @@ fn state(standing: Option<&Standing>) -> Markup {
     };
     html! {
         span class={ "chip " (class) } { (line(&standing.words())) }
-        @if !standing.at_boot { " " span.dim.small { "not at boot" } }
+        @if !standing.at_boot && standing.state != "unknown" { " " span.dim.small { "not at boot" } }
     }
 }
 

@@ -45,7 +45,7 @@ pub(in super::super) fn tasks<Q: Queue>(
         @if dashboard.writes() && !found.tasks.is_empty() {
             form #chosen method="get" action={ (request.root) "tasks/confirm" } {
                 (list)
-                (bulk(&filter))
+                (bulk(&filter, &request.root))
             }
         } @else {
             (list)
@@ -167,7 +167,7 @@ fn filters(filter: &Filter, summary: &Summary) -> Markup {
 }
 
 /// The buttons for the chosen tasks, or for all that the filter leaves.
-fn bulk(filter: &Filter) -> Markup {
+fn bulk(filter: &Filter, root: &str) -> Markup {
     html! {
         div.bulk role="group" aria-label="Actions" {
             @for (name, value) in filter.pairs() { input type="hidden" name=(name) value=(value); }
@@ -183,6 +183,7 @@ fn bulk(filter: &Filter) -> Markup {
                 input #priority name="priority" inputmode="numeric" placeholder="Priority" size="8";
                 button name="action" value="prioritize" { "Prioritise" }
             }
+            a.button.plain href={ (root) "tasks/prune" } { "Prune…" }
         }
     }
 }

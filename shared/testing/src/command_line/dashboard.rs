@@ -152,6 +152,39 @@ pub fn all_tasks_of_a_filter_are_counted_and_then_changed() {
     assert!(released.body.contains("1\u{202f}200 tasks were released"));
 }
 
+pub fn ended_tasks_are_pruned_after_a_question_that_counts() {
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"{\"command\":\"true\"}\n".repeat(1200));
+    sandbox.enqueue(&"{\"command\":\"exit 3\",\"max_attempts\":1}\n".repeat(2));
+    sandbox.run(&["worker", "8", "--drain"]);
+    sandbox.ok(&["add-task", "waits", "true"]);
+    let dashboard = Dashboard::start(&sandbox, &[]);
+    assert!(dashboard.get("/tasks/prune").body.contains("Count them"));
+    let young = dashboard.get("/tasks/prune?state=succeeded&age=86400000");
+    assert!(young.body.contains("Nothing to delete"), "{}", young.body);
+    let page = "/tasks/prune?state=succeeded&age=0";
+    let question = dashboard.get(page).body;
+    assert!(
+        question.contains("Delete 1\u{202f}200 tasks?"),
+        "{question}"
+    );
+    let before = question.split("name=\"before\" value=\"").nth(1).unwrap();
+    let before = before.split('"').next().unwrap();
+    let start = |fields: &str| dashboard.post("/tasks/prune/start", "/queues", fields);
+    let done = start(&format!("state=succeeded&before={before}")).body;
+    assert!(done.contains("1\u{202f}200 tasks were deleted"), "{done}");
+    let status = sandbox.json(&["status"]);
+    assert_eq!(
+        (&status["succeeded"], &status["failed"], &status["queued"]),
+        (&0.into(), &2.into(), &1.into()),
+        "{status}"
+    );
+    for wrong in ["", "state=queued", "state=failed&age=soon"] {
+        assert_eq!(start(wrong).status, 400, "{wrong}");
+    }
+    assert_eq!(sandbox.json(&["status"])["failed"], 2);
+}
+
 pub fn a_queue_is_paused_and_resumed_by_a_form() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true", "--queue", "mail"]);
@@ -204,7 +237,12 @@ pub fn a_dashboard_that_only_reads_has_no_actions() {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(!answer.body.contains("method=\"post\""), "{page}");
     }
-    for path in ["/tasks/change", "/queues/pause", "/enqueue"] {
+    for path in [
+        "/tasks/change",
+        "/tasks/prune/start",
+        "/queues/pause",
+        "/enqueue",
+    ] {
         let own = ["sec-fetch-site: same-origin"];
         let answer = dashboard.send("POST", path, &own, "id=1&action=cancel");
         assert_eq!(answer.status, 404, "{path}");

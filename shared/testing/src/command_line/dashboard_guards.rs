@@ -78,7 +78,9 @@ pub fn no_action_is_taken_from_a_foreign_origin(sandbox: &Sandbox, paths: &[&str
     let host = dashboard.host.clone();
     let each = |path| ACTIONS.map(|action| (path, action));
     for (path, action) in paths.iter().flat_map(each) {
-        let fields = format!("id=1&action={action}&queue=default&command=true&name=nightly&all=1");
+        let fields = format!(
+            "id=1&action={action}&queue=default&command=true&name=nightly&all=1&state=failed"
+        );
         let valid = format!("form={form}&{fields}");
         let origin = format!("origin: http://{host}");
         for lines in [

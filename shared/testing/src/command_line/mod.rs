@@ -103,6 +103,7 @@ macro_rules! command_line_tests {
                 a_task_is_retried_and_cancelled_by_a_form
                 all_tasks_of_a_filter_are_counted_and_then_changed
                 a_queue_is_paused_and_resumed_by_a_form
+                ended_tasks_are_pruned_after_a_question_that_counts
                 tasks_are_enqueued_only_where_that_is_allowed
                 a_dashboard_that_only_reads_has_no_actions
                 a_change_by_another_program_reaches_the_stream
