@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::action::{Action, Selection, priority};
 use super::dashboard::Dashboard;
 use super::pages;
+use super::prune::Selected;
 use super::reply::{Problem, Reply};
 use super::report::Done;
 use super::request::Request;
@@ -77,6 +78,18 @@ pub(super) fn change<Q: Queue>(
         }
         _ => Ok(pages::done(dashboard, request, &done)),
     }
+}
+
+/// Deletes ended tasks with their output, and says how many. After some seconds it offers to go on.
+pub(super) fn prune<Q: Queue>(
+    dashboard: &Arc<Dashboard<Q>>,
+    request: &Request,
+) -> Result<Reply, Problem> {
+    let chosen = Selected::of(&request.form, dashboard.now())?;
+    let missing = || Problem::Invalid("choose at least one state".to_owned());
+    let pruned = chosen.ok_or_else(missing)?.delete(&dashboard.queue)?;
+    dashboard.counts.forget();
+    Ok(pages::pruned(dashboard, request, &pruned))
 }
 
 /// Pauses or resumes a queue.

@@ -1,12 +1,9 @@
 //! Prune: the ended tasks that a form selects, their number, and their deletion.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::dashboard::Dashboard;
-use super::pages;
-use super::reply::{Problem, Reply};
-use super::request::{Pairs, Request};
+use super::reply::Problem;
+use super::request::Pairs;
 use crate::clock::Timestamp;
 use crate::queue::{PruneRequest, Queue};
 use crate::state::State;
@@ -80,23 +77,37 @@ impl Selected {
     /// # Errors
     /// As the engine.
     pub(super) fn count<Q: Queue>(&self, queue: &Q) -> crate::Result<(u64, bool)> {
-        self.prune_for(queue, &self.request().dry_run(true), COUNT_TIME)
+        prune_for(queue, &self.request().dry_run(true), COUNT_TIME)
     }
 
-    fn prune_for<Q: Queue>(
-        &self,
-        queue: &Q,
-        request: &PruneRequest,
-        time: Duration,
-    ) -> crate::Result<(u64, bool)> {
-        let begin = queue.now().boot;
-        let mut is_cut = false;
-        let count = queue.prune_while(request, &mut |so_far| {
-            is_cut = so_far > 0 && queue.now().boot.since(begin) > time;
-            !is_cut
-        })?;
-        Ok((count, is_cut))
+    /// Deletes the tasks with their output, for some seconds at most.
+    ///
+    /// # Errors
+    /// As the engine.
+    pub(super) fn delete<Q: Queue>(self, queue: &Q) -> crate::Result<Pruned> {
+        let (count, is_cut) = prune_for(queue, &self.request(), STEP_TIME)?;
+        let logs = queue.delete_logs();
+        Ok(Pruned {
+            count,
+            left: is_cut.then_some(self),
+            failed: logs.err().map(|error| error.to_string()),
+        })
     }
+}
+
+/// Prunes for that time at most. Returns the number of tasks, and true if there may be more.
+fn prune_for<Q: Queue>(
+    queue: &Q,
+    request: &PruneRequest,
+    time: Duration,
+) -> crate::Result<(u64, bool)> {
+    let begin = queue.now().boot;
+    let mut is_cut = false;
+    let count = queue.prune_while(request, &mut |so_far| {
+        is_cut = so_far > 0 && queue.now().boot.since(begin) > time;
+        !is_cut
+    })?;
+    Ok((count, is_cut))
 }
 
 /// Result of a deletion.
@@ -107,26 +118,6 @@ pub(super) struct Pruned {
     pub(super) left: Option<Selected>,
     /// Reason why outputs of deleted tasks are still there.
     pub(super) failed: Option<String>,
-}
-
-/// Deletes ended tasks with their output, and says how many. After some seconds it offers to go on.
-pub(super) fn prune<Q: Queue>(
-    dashboard: &Arc<Dashboard<Q>>,
-    request: &Request,
-) -> Result<Reply, Problem> {
-    let chosen = Selected::of(&request.form, dashboard.now())?;
-    let missing = || Problem::Invalid("choose at least one state".to_owned());
-    let chosen = chosen.ok_or_else(missing)?;
-    let queue = &dashboard.queue;
-    let (count, is_cut) = chosen.prune_for(queue, &chosen.request(), STEP_TIME)?;
-    dashboard.counts.forget();
-    let logs = queue.delete_logs();
-    let pruned = Pruned {
-        count,
-        left: is_cut.then_some(chosen),
-        failed: logs.err().map(|error| error.to_string()),
-    };
-    Ok(pages::pruned(dashboard, request, &pruned))
 }
 
 #[cfg(test)]

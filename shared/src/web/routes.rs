@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dashboard::Dashboard;
 use super::reply::{Problem, Reply};
 use super::request::Request;
-use super::{actions, monitors, pages, prune};
+use super::{actions, monitors, pages};
 use crate::queue::Queue;
 
 /// Function that answers a request.
@@ -142,6 +142,12 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
             Ok(pages::icon(dashboard, request))
         }),
     ];
+    add_parts(&mut routes, parts);
+    routes
+}
+
+/// Adds the routes that only some dashboards have.
+fn add_parts<Q: Queue>(routes: &mut Vec<Route<Q>>, parts: Parts) {
     if parts.limits {
         routes.push(get("/limits", pages::limits));
     }
@@ -153,7 +159,7 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         routes.push(get("/tasks/confirm", pages::confirm));
         routes.push(post("/tasks/change", actions::change));
         routes.push(get("/tasks/prune", pages::prune));
-        routes.push(post("/tasks/prune/start", prune::prune));
+        routes.push(post("/tasks/prune/start", actions::prune));
         routes.push(post("/queues/pause", actions::pause));
         routes.push(post("/services/change", actions::change_service));
     }
@@ -174,7 +180,6 @@ pub(super) fn routes<Q: Queue>(parts: Parts) -> Vec<Route<Q>> {
         }));
         routes.push(post("/enqueue", actions::enqueue));
     }
-    routes
 }
 
 fn get<Q>(path: &'static str, handler: Handler<Q>) -> Route<Q> {
