@@ -91,7 +91,7 @@ const PROGRAM: Program<FastQueue> = Program {
     name: "fast-queue",
     other: "workflow-queue",
     durability: Durability::Fast,
-    open: |path, options| FastQueue::open_with(path, options),
+    open: |location, options| FastQueue::open_with(location.path(), options),
     command: Arguments::command,
 };
 

@@ -39,7 +39,9 @@ const PROGRAM: Program<WorkflowQueue> = Program {
     name: "workflow-queue",
     other: "fast-queue",
     durability: Durability::Full,
-    open: |path, open| WorkflowQueue::open_with(path, SqliteOptions::new()?.open(open)),
+    open: |location, open| {
+        WorkflowQueue::open_with(location.path(), SqliteOptions::new()?.open(open))
+    },
     command: Arguments::command,
 };
 

@@ -19,6 +19,7 @@ mod hash;
 pub(crate) mod overlap;
 pub mod policy;
 pub(crate) mod rows;
+mod rules;
 pub mod spec;
 
 use spec::Spec;

@@ -4,7 +4,7 @@ use clap::builder::PossibleValue;
 use clap_complete::Shell;
 
 use super::printer::Printer;
-use super::{Failure, program};
+use super::{Failure, command_line};
 
 /// Print a completion script for a shell
 ///
@@ -40,7 +40,7 @@ pub(crate) fn run(
         generated(shell, command, None)
     };
     let script = script.replace("THIS_PROGRAM", &name);
-    printer.raw(program::named(&name, &script).as_bytes())
+    printer.raw(command_line::named(&name, &script).as_bytes())
 }
 
 /// The script that clap generates, for this program or under another name.

@@ -7,7 +7,7 @@ use clap_mangen::Man;
 
 use super::likeness::is_like;
 use super::printer::Printer;
-use super::{Failure, program};
+use super::{Failure, command_line};
 use crate::error::Error;
 
 /// Print a manual page
@@ -81,7 +81,7 @@ fn render(program: &str, page: &Man) -> Result<String, Failure> {
     page.render(&mut bytes)
         .map_err(|error| Error::io("cannot make a page", error))?;
     let text = String::from_utf8_lossy(&bytes).replace('`', "");
-    Ok(program::named(program, &text))
+    Ok(command_line::named(program, &text))
 }
 
 fn unknown(command: &Command, verb: &str) -> Failure {

@@ -8,6 +8,7 @@
 
 mod argument_tips;
 mod arguments;
+mod command_line;
 mod command_name;
 mod common;
 mod exit;
@@ -88,12 +89,13 @@ mod workers;
 pub use crate::text::{duration, escape, moment, size, usage};
 pub use crate::watch::event_view;
 pub use arguments::Verb;
+pub use command_line::main;
 pub use common::Common;
 pub use configuration::Config;
 pub use exit::Failure;
 pub use extra::Plain;
 pub use invocation::Invocation;
 pub use printer::{Format, note};
-pub use program::{Access, Context, Program, main};
+pub use program::{Access, Context, Program};
 pub use show::{find, show_settings};
 pub use stop_signals::stop_on_signals;

@@ -1,21 +1,18 @@
-//! A program around the common verbs: its name, its engine, its exit code.
+//! A program around the common verbs: its name, its engine, and the file that a verb works on.
 
 use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::ValueEnum;
 
-use super::common::{Common, coloring_of, format_of};
+use super::common::Common;
 use super::configuration::Config;
-use super::exit::{self, Failure};
+use super::exit::Failure;
 use super::invocation::{Invocation, is_same};
 use super::own_variable::{variable, variable_name};
-use super::printer::{self, Coloring, Format, Printer, note};
+use super::printer::{Format, Printer, note};
 use super::run::rerun::Rerun;
-use super::{argument_tips, served};
+use super::served;
 use crate::error::{Error, Result};
 use crate::journal::Actor;
 use crate::location::Location;
@@ -32,8 +29,8 @@ pub struct Program<Q> {
     pub other: &'static str,
     /// Default durability of its writes.
     pub durability: Durability,
-    /// Function that opens its engine on a file.
-    pub open: fn(&Path, OpenOptions) -> Result<Q>,
+    /// Function that opens its engine.
+    pub open: fn(&Location, OpenOptions) -> Result<Q>,
     /// Function that returns its whole command line, for shell completions.
     pub command: fn() -> clap::Command,
 }
@@ -104,7 +101,7 @@ impl<Q: Queue> Program<Q> {
                 create: false,
                 ..options
             };
-            (self.open)(Path::new(&path), options)?.refuses()
+            (self.open)(&Location::parse(path.clone())?, options)?.refuses()
         });
         (!matches!(opened, Ok(Some(_)))).then_some(path)
     }
@@ -123,6 +120,14 @@ impl<Q: Queue> Program<Q> {
             let name = variable_name(self.name, "OUTPUT");
             Failure::Usage(format!("{name} must be `table` or `json`"))
         })
+    }
+
+    /// Opens its engine on a file other than the location that the user named.
+    ///
+    /// # Errors
+    /// As the engine.
+    pub fn open_file(self, path: &Path, options: OpenOptions) -> Result<Q> {
+        (self.open)(&Location::File(path.to_owned()), options)
     }
 
     /// `$XDG_DATA_HOME/NAME/NAME.db`, with the fallback the XDG specification names.
@@ -186,7 +191,18 @@ impl<Q: Queue> Context<Q> {
     /// # Errors
     /// [`Error::NotFound`] if there is no file and none is to be created; else as the engine.
     pub fn open(&self, access: Access) -> Result<Q> {
-        (self.program.open)(self.path(), self.options(access)?)
+        (self.program.open)(&self.location, self.options(access)?)
+    }
+
+    /// Opens the database for a process that stays and makes its changes through that interface.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_to_stay(&self, access: Access, interface: &str) -> Result<Q> {
+        let mut options = self.options(access)?;
+        options.one_shot = false;
+        options.actor = Some(actor(interface));
+        (self.program.open)(&self.location, options)
     }
 
     /// The database file.
@@ -364,163 +380,8 @@ impl<Q: Queue> Context<Q> {
 }
 
 /// The actor of changes that this process makes through one of its interfaces.
-pub(super) fn actor(through: &str) -> Actor {
+fn actor(through: &str) -> Actor {
     let task = std::env::var("QUEUE_TASK_ID").ok();
     let task = task.and_then(|id| id.parse().ok()).map(TaskId);
     Actor::new(through, rustix::process::getuid().as_raw()).from_task(task)
-}
-
-/// Reads the configuration file and parses the arguments of the process, calls `run`, reports a
-/// failure and returns the exit code.
-///
-/// `V` has the verbs of `A` that add tasks.
-pub fn main<A, V>(
-    name: &'static str,
-    run: impl FnOnce(A, Config) -> Result<(), Failure>,
-) -> ExitCode
-where
-    A: Parser + From<(Common, V)>,
-    V: Subcommand,
-{
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let loaded = Config::load(name, A::command, &arguments);
-    let config = loaded.as_ref().ok().cloned().unwrap_or_default();
-    let environment = variable(name, "OUTPUT");
-    let environment = environment.as_ref().map(|word| word.to_string_lossy());
-    let format = format_of(
-        &arguments,
-        environment.as_deref().or(config.common("output")),
-    );
-    let coloring = coloring_of(&arguments, &config);
-    report_panics(name, format);
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        match (parse::<A, V>(&arguments, &config), loaded) {
-            (Err(error), _) if !error.use_stderr() => help(name, &error.render(), coloring),
-            (_, Err(failure)) => Err(failure),
-            (Ok(arguments), Ok(config)) => run(arguments, config),
-            (Err(mut error), Ok(_)) => {
-                argument_tips::correct::<A>(&mut error, &arguments);
-                Err(refused(&error, format))
-            }
-        }
-    }));
-    let awaits = argument_tips::awaits_a_task(&arguments);
-    let Ok(result) = result else {
-        let code = if awaits {
-            exit::BESIDE_A_TASK
-        } else {
-            exit::BUG
-        };
-        return ExitCode::from(code);
-    };
-    let result = match result {
-        Err(failure) if awaits => Err(failure.beside_a_task()),
-        result => result,
-    };
-    if let Err(failure) = &result {
-        printer::fail(name, format, failure);
-    }
-    exit::code(&result)
-}
-
-/// The command line of the verbs that add tasks, without the others.
-#[derive(Parser)]
-struct Adding<V: Subcommand> {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    verb: V,
-}
-
-/// Parses the arguments, with the defaults of the configuration file.
-///
-/// Scripts call a program once for each task, and the description of all its verbs and options takes a
-/// third of that time. So a call that seems to add a task is first parsed by the description of those
-/// verbs alone. It accepts nothing else, and all messages come from the whole description.
-fn parse<A, V>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error>
-where
-    A: Parser + From<(Common, V)>,
-    V: Subcommand,
-{
-    let adds = |argument: &OsString| argument.to_str().is_some_and(argument_tips::adds);
-    if arguments.iter().any(adds)
-        && let Ok(Adding { common, verb }) = parse_all(arguments, config)
-    {
-        return Ok(A::from((common, verb)));
-    }
-    parse_all(arguments, config)
-}
-
-/// Parses the arguments of a command line.
-fn parse_all<A: Parser>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error> {
-    let mut command = config.apply(A::command());
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
-    let lasts = matches!(matches.subcommand_name(), Some("worker" | "serve" | "top"));
-    let parsed = A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command));
-    if !lasts {
-        // The process ends soon, and taking the description apart takes a fifth of a short one's
-        // time. One that lasts has its memory back.
-        std::mem::forget(command);
-    }
-    parsed
-}
-
-/// Replaces the backtrace of a panic with one sentence.
-fn report_panics(name: &'static str, format: Format) {
-    std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(ToString::to_string);
-        let what = format!(
-            "internal error at {}: {}",
-            place.as_deref().unwrap_or("an unknown place"),
-            message_of(panic.payload())
-        );
-        printer::fail(name, format, &Failure::Error(Error::Bug { what }));
-    }));
-}
-
-fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
-}
-
-/// Prints a help text or the version under this program's name: the help of the common verbs names
-/// none. Backticks are for the documentation and are left out.
-fn help(name: &str, text: &clap::builder::StyledStr, coloring: Coloring) -> Result<(), Failure> {
-    let printer = Printer::new(Format::Table, coloring);
-    let text = if printer.color() {
-        text.ansi().to_string()
-    } else {
-        text.to_string()
-    };
-    printer.raw(named(name, &text.replace('`', "")).as_bytes())
-}
-
-/// Replaces the placeholder for the program's name in a help text.
-pub(super) fn named(name: &str, text: &str) -> String {
-    text.replace("<PROGRAM>_", &variable_name(name, ""))
-        .replace("<PROGRAM> ", &format!("{name} "))
-        .replace("<PROGRAM>/", &format!("{name}/"))
-}
-
-/// The usage failure of a message of clap.
-fn refused(error: &clap::Error, format: Format) -> Failure {
-    if error.kind() == ErrorKind::InvalidUtf8 {
-        let sentence = "an argument is not valid UTF-8; only the path of a file may be";
-        return Failure::Usage(sentence.to_owned());
-    }
-    let text = error.render().to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-    let text = match text.split_once("\n\nFor more information") {
-        Some((text, _)) => text,
-        None => text,
-    };
-    // Programs get the sentence alone, people the usage too.
-    Failure::Usage(match format {
-        Format::Json | Format::CloudEvents => {
-            let sentence = text.split("\n\n").next().unwrap_or(text);
-            sentence.split_whitespace().collect::<Vec<_>>().join(" ")
-        }
-        Format::Table => text.to_owned(),
-    })
 }

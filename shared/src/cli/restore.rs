@@ -37,7 +37,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         context.path(),
         &arguments.file,
         &options,
-        context.program.open,
+        |path, options| context.program.open_file(path, options),
     )?;
     if let Some(found) = &restored.found {
         note(&format!(

@@ -47,7 +47,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         context.path(),
         &arguments.file,
         &options,
-        context.program.open,
+        |path, options| context.program.open_file(path, options),
     )?;
     let Some(saved) = saved else {
         return Err(foreign(context, arguments));

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::printer::note;
-use super::program::{Access, Context, actor};
+use super::program::{Access, Context};
 use crate::queue::Queue;
 use crate::watch::Watchdog;
 use crate::web::{self, Address, Listener, Sources};
@@ -111,10 +111,7 @@ pub fn run<Q: Queue>(
     } else {
         Access::Write
     };
-    let mut options = context.options(access)?;
-    options.one_shot = false;
-    options.actor = Some(actor("dashboard"));
-    let queue = (context.program.open)(context.path(), options)?;
+    let queue = context.open_to_stay(access, "dashboard")?;
     if let Some(refusal) = queue.refuses()?.filter(|_| !arguments.read_only) {
         note(&format!("{refusal}; changes are refused"));
     }

@@ -10,7 +10,7 @@ mod reading;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use super::program::{Access, Context, actor};
+use super::program::{Access, Context};
 use super::{Failure, duration, folded, moment};
 use crate::queue::Queue;
 use draw::Scene;
@@ -76,10 +76,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     } else {
         Access::Write
     };
-    let mut options = context.options(access)?;
-    options.one_shot = false;
-    options.actor = Some(actor("top"));
-    let queue = (context.program.open)(context.path(), options)?;
+    let queue = context.open_to_stay(access, "top")?;
     driver::run(context, &queue, arguments.interval, arguments.read_only)
 }
 

@@ -25,9 +25,10 @@ use crate::clock::{BootTime, Now};
 use crate::error::Result;
 use crate::queue::WorkerInfo;
 use crate::sidecar::Sidecar;
+use crate::sidecar::datagram::Signal;
 use crate::sidecar::listener::ListenerSlot;
 use crate::sidecar::registration::{DeadLock, Registration, origin_of};
-use crate::sidecar::wakeup::{Signal, Waker};
+use crate::sidecar::wakeup::Waker;
 
 /// Tokens of the wake socket, of stop requests, of the lease keeper's eventfd and of the eventfd
 /// that ends a wait.

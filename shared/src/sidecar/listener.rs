@@ -10,9 +10,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::datagram::Signal;
 use super::paths::{Sidecar, open_private};
 use super::registration::{bind, receive, remove_socket};
-use super::wakeup::{SLOT_BYTES, Signal, Waker};
+use super::wakeup::{SLOT_BYTES, Waker};
 use crate::claim::WorkerId;
 use crate::coordination::Listening;
 use crate::error::{Error, Result};

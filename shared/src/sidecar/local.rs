@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use super::datagram::Signal;
 use super::listener::Listener;
 use super::paths::Sidecar;
 use super::registration;
-use super::wakeup::{Signal, Waker};
+use super::wakeup::Waker;
 use crate::claim::WorkerId;
 use crate::coordination::{Coordination, Listening, Origin};
 use crate::error::Result;

@@ -4,6 +4,7 @@
 //! this one.
 
 mod boot;
+pub(crate) mod datagram;
 pub(crate) mod files;
 pub(crate) mod listener;
 mod local;
@@ -13,7 +14,8 @@ pub(crate) mod registration;
 pub(crate) mod wakeup;
 
 pub use boot::boot_id;
+pub use datagram::Signal;
 pub use local::Local;
 pub use paths::Sidecar;
 pub use registration::Registration;
-pub use wakeup::{Signal, Waker};
+pub use wakeup::Waker;

@@ -14,10 +14,11 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::boot::boot_id;
+use super::datagram::{self, Signal};
 use super::files::{self, Folder};
 use super::paths::{Sidecar, open_private};
 use super::records::{CommandRecords, Namespace, RecordFile};
-use super::wakeup::{self, IDLE_BYTES, Signal, Waker, idle_mark};
+use super::wakeup::{IDLE_BYTES, Waker, idle_mark};
 use crate::claim::WorkerId;
 use crate::coordination::Origin;
 use crate::error::{Error, Result};
@@ -281,9 +282,9 @@ fn try_lock(file: &File) -> Result<bool> {
 
 pub(super) fn bind(sidecar: &Sidecar, id: WorkerId) -> io::Result<OwnedFd> {
     let folder = Folder::open(&sidecar.workers())?;
-    let socket = wakeup::datagram_socket()?;
-    rustix::net::bind(&socket, &wakeup::address(&folder, id)?)?;
-    folder.give_socket(OsStr::new(&wakeup::name(id)))?;
+    let socket = datagram::socket()?;
+    rustix::net::bind(&socket, &datagram::address(&folder, id)?)?;
+    folder.give_socket(OsStr::new(&datagram::name(id)))?;
     Ok(socket)
 }
 

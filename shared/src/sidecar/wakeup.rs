@@ -5,21 +5,15 @@
 //! its slot of the idle file, tries to claim once more, and from then on receives a datagram for each
 //! enqueue to one of them, until its slots are full. If no worker waits, a wake is one read.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with,
-};
-
-use super::files::{self, Folder};
+use super::datagram::{DatagramSender, Sent, Signal};
+use super::files;
 use super::paths::Sidecar;
 use crate::claim::WorkerId;
 use crate::ready::{QueueSet, ReadyTasks};
@@ -30,51 +24,6 @@ pub(super) const SLOT_BYTES: usize = 8;
 pub(super) const IDLE_BYTES: usize = 16;
 /// Bytes of a list that are read at a time.
 const READ_BYTES: usize = 1024;
-
-/// Signal in a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// Tasks wait to be claimed.
-    Tasks,
-    /// A running task may have been cancelled.
-    Cancel,
-    /// A worker has registered.
-    Peers,
-    /// Tasks have ended.
-    Settled,
-    /// The worker is to stop.
-    Stop,
-    /// The worker is to use so many slots.
-    Slots(u32),
-}
-
-impl Signal {
-    /// Datagram of the signal: its letter and, for a number of slots, that number.
-    pub fn datagram(self) -> Vec<u8> {
-        match self {
-            Self::Tasks => vec![b't'],
-            Self::Cancel => vec![b'c'],
-            Self::Peers => vec![b'p'],
-            Self::Settled => vec![b's'],
-            Self::Stop => vec![b'q'],
-            Self::Slots(slots) => [&b"n"[..], &slots.to_le_bytes()].concat(),
-        }
-    }
-
-    /// Signal of a received datagram; `None` for one that this program does not know.
-    pub fn from_datagram(bytes: &[u8]) -> Option<Self> {
-        let (letter, rest) = bytes.split_first()?;
-        Some(match letter {
-            b't' => Self::Tasks,
-            b'c' => Self::Cancel,
-            b'p' => Self::Peers,
-            b's' => Self::Settled,
-            b'q' => Self::Stop,
-            b'n' => Self::Slots(u32::from_le_bytes(*rest.first_chunk()?)),
-            _ => return None,
-        })
-    }
-}
 
 /// Wakes workers and listeners of one database, in this and in other processes.
 #[derive(Debug)]
@@ -182,16 +131,6 @@ impl Waker {
     }
 }
 
-/// Fate of a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    Yes,
-    /// The receiver has not read earlier ones.
-    Full,
-    /// There is no receiver.
-    Gone,
-}
-
 /// Mark of an idle worker, or that of a free slot.
 pub(super) fn idle_mark(worker: Option<WorkerId>, serves: QueueSet) -> [u8; IDLE_BYTES] {
     let mut mark = [0; IDLE_BYTES];
@@ -252,76 +191,6 @@ fn read_slots<const SLOT: usize>(file: &File) -> Vec<[u8; SLOT]> {
         }
         offset += count as u64;
     }
-}
-
-/// Largest number of connected sockets. Beyond it the oldest one is closed.
-const MOST_CONNECTED: usize = 64;
-
-/// Sender of datagrams: the folder of the sockets, and a connection to each one used recently,
-/// since to look a socket up by its path takes longer than to send a datagram. A socket's address
-/// has room for 107 bytes, less than a path may have, so the folder is named by its descriptor.
-#[derive(Debug)]
-pub(super) struct DatagramSender {
-    folder: Folder,
-    connected: Mutex<Vec<(WorkerId, OwnedFd)>>,
-}
-
-impl DatagramSender {
-    fn open(sidecar: &Sidecar) -> std::io::Result<Self> {
-        Ok(Self {
-            folder: Folder::open(&sidecar.workers())?,
-            connected: Mutex::default(),
-        })
-    }
-
-    fn send(&self, worker: WorkerId, signal: Signal) -> Sent {
-        let mut connected = self
-            .connected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let known = connected.iter().position(|(id, _)| *id == worker);
-        let position = known.unwrap_or(connected.len());
-        if known.is_none() {
-            let Ok(socket) = self.connect(worker) else {
-                return Sent::Gone;
-            };
-            connected.push((worker, socket));
-        }
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        let sent = match send(&connected[position].1, &signal.datagram(), flags) {
-            Ok(_) => Sent::Yes,
-            Err(Errno::AGAIN | Errno::NOBUFS) => Sent::Full,
-            Err(_) => {
-                connected.remove(position);
-                Sent::Gone
-            }
-        };
-        if connected.len() > MOST_CONNECTED {
-            connected.remove(0);
-        }
-        sent
-    }
-
-    fn connect(&self, worker: WorkerId) -> rustix::io::Result<OwnedFd> {
-        let socket = datagram_socket()?;
-        connect(&socket, &address(&self.folder, worker)?)?;
-        Ok(socket)
-    }
-}
-
-pub(super) fn datagram_socket() -> rustix::io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
-}
-
-/// Name of a worker's socket in its folder.
-pub(super) fn name(worker: WorkerId) -> String {
-    format!("{worker}.sock")
-}
-
-/// Address of a worker's socket in `folder`.
-pub(super) fn address(folder: &Folder, worker: WorkerId) -> rustix::io::Result<SocketAddrUnix> {
-    SocketAddrUnix::new(folder.path_of(OsStr::new(&name(worker))))
 }
 
 #[cfg(test)]

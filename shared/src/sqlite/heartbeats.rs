@@ -20,7 +20,8 @@ use super::operation::lock;
 use super::options::OpenOptions;
 use super::queue_ids::known;
 use super::statement;
-use super::writer::{Writer, perform};
+use super::writer::Writer;
+use super::writer_turn::perform;
 use crate::error::{Error, Result};
 
 const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));

@@ -54,6 +54,7 @@ mod writer;
 mod writer_lock;
 #[cfg(test)]
 mod writer_tests;
+mod writer_turn;
 
 pub use database::Database;
 pub use due::Due;

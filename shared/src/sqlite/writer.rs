@@ -13,28 +13,19 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::checkpointer::{Checkpointer, take_frames, watch_log};
-use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
-use super::fault::{Fault, Shared, located};
+use super::checkpointer::{Checkpointer, watch_log};
+use super::combine::{Next, Role, Turns};
+use super::fault::located;
 use super::known::Known;
 use super::log_stamp::LogStamp;
-use super::operation::{
-    Adopted, AloneFailure, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits,
-};
+use super::operation::{Adopted, Call, Job, Parked, Waited, lock, watch_commits};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
-use super::statement;
 use super::sync::channel::{Receiver, Sender, unbounded};
 use super::sync::{Arc, Mutex, MutexGuard, OnceLock, thread};
 use super::writer_lock::{HeartbeatLock, WriterLock, busy};
+use super::writer_turn::perform;
 use crate::error::{Error, Result};
-
-const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
-pub(super) const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
-const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
-
-/// Statements around an operation that is not a lone statement.
-pub(super) const TRANSACTION: [&str; 2] = [BEGIN, COMMIT];
 
 /// Write connection of one database, with its waiting callers.
 #[derive(Debug)]
@@ -55,17 +46,17 @@ pub(super) struct Core {
     lock_path: PathBuf,
     lock: WriterLock,
     busy_timeout: Duration,
-    connection: Mutex<Connection>,
-    turns: Mutex<Turns>,
+    pub(super) connection: Mutex<Connection>,
+    pub(super) turns: Mutex<Turns>,
     queue: Sender<Arc<dyn Job>>,
-    queued: Receiver<Arc<dyn Job>>,
-    poison: Arc<Poison>,
-    checkpointer: Option<Checkpointer>,
+    pub(super) queued: Receiver<Arc<dyn Job>>,
+    pub(super) poison: Arc<Poison>,
+    pub(super) checkpointer: Option<Checkpointer>,
     /// Frames in the log after the last commit, if there is no checkpointer.
-    frames: AtomicU32,
-    known: Known,
+    pub(super) frames: AtomicU32,
+    pub(super) known: Known,
     /// Function through which the simulation makes its faults.
-    perform: Perform,
+    pub(super) perform: Perform,
 }
 
 impl Writer {
@@ -359,159 +350,8 @@ impl Core {
         }
     }
 
-    /// Takes one turn on the connection, while it holds the lock between processes. Callers that
-    /// joined have their verdicts, but stay asleep.
-    pub(super) fn turn(&self, own: &mut dyn Operation) -> Vec<Arc<dyn Job>> {
-        let connection = lock(&self.connection);
-        let mut joined: Vec<Arc<dyn Job>> = Vec::new();
-        let mut source = None;
-        // A poisoned writer refuses at BEGIN.
-        let alone = own.is_statement() && !self.poison.is_set() && lock(&self.turns).nobody_waits();
-        let (mut turn, mut action) = if alone { Turn::alone() } else { Turn::start() };
-        loop {
-            let event = match action {
-                Action::RunAlone => Event::RanAlone(self.run_alone(own, &connection, &mut source)),
-                Action::Begin => Event::Began(self.begin(&connection, &mut source)),
-                Action::Gather => {
-                    let most = lock(&self.turns).take();
-                    joined.extend(self.queued.try_iter().take(most).filter(|job| job.take()));
-                    Event::Joined(joined.len())
-                }
-                Action::Run(index) => {
-                    let ran = match index.checked_sub(1) {
-                        None => own.run(&connection),
-                        Some(index) => joined[index].run(&connection),
-                    };
-                    // An operation that lost its transaction and went on has written outside it.
-                    let lost = ran.is_ok() && connection.is_autocommit();
-                    Event::Ran(if lost { Err(Refusal::Error) } else { ran })
-                }
-                Action::Commit => Event::Committed(self.commit(&connection, &mut source)),
-                Action::RollBack => Event::RolledBack(roll_back(&connection, &mut source)),
-                Action::Tell(range, verdict) => {
-                    self.note(verdict, source.as_ref());
-                    for index in range {
-                        let told = Told {
-                            verdict,
-                            source: source.clone(),
-                        };
-                        match index.checked_sub(1) {
-                            None => own.tell(told),
-                            Some(index) => joined[index].tell(told),
-                        }
-                    }
-                    Event::Told
-                }
-                Action::End => return joined,
-            };
-            action = turn.step(event);
-        }
-    }
-
-    fn begin(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-        if self.poison.is_set() {
-            *source = self.poison.source();
-            return Err(Refusal::Fatal);
-        }
-        let mut begun = (self.perform)(connection, BEGIN).map_err(|error| not_begun(error, source));
-        if begun.is_ok() {
-            begun = self.look(connection, source);
-        }
-        if begun.is_err() {
-            roll_back(connection, source)?;
-        }
-        begun
-    }
-
-    /// Refuses a file that a newer program has migrated.
-    fn look(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-        match self.known.look(connection) {
-            Ok(None) => Ok(()),
-            Ok(Some(newer)) => Err(Refusal::Newer(newer)),
-            Err(error) => Err(not_begun(error, source)),
-        }
-    }
-
-    fn run_alone(
-        &self,
-        operation: &mut dyn Operation,
-        connection: &Connection,
-        source: &mut Option<Shared>,
-    ) -> Result<(), Option<Refusal>> {
-        while let Err(failure) = operation.run_alone(connection) {
-            match failure {
-                AloneFailure::Own => return Err(None),
-                AloneFailure::Refused(refusal, error) => {
-                    *source = Some(error);
-                    return Err(Some(refusal));
-                }
-                // It was undone before its commit, and can run again.
-                AloneFailure::Unseen => self.look(connection, source)?,
-            }
-        }
-        self.committed(connection);
-        Ok(())
-    }
-
     #[cfg(test)]
     pub(super) fn is_poisoned(&self) -> bool {
         self.poison.is_set()
     }
-
-    fn committed(&self, connection: &Connection) {
-        match &self.checkpointer {
-            Some(checkpointer) => checkpointer.committed(connection),
-            None => self.keep_frames(),
-        }
-    }
-
-    fn keep_frames(&self) {
-        self.frames.store(take_frames(), Ordering::Relaxed);
-    }
-
-    /// Ends all writing of this process if the disk did not confirm a write, or if a transaction
-    /// cannot be ended.
-    fn note(&self, verdict: Verdict, source: Option<&Shared>) {
-        let fatal = verdict == Verdict::Poisoned
-            || source.is_some_and(|source| Fault::of(&source.0) == Fault::Sync);
-        if fatal {
-            self.poison.set(source.cloned());
-        }
-    }
-
-    fn commit(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-        (self.perform)(connection, COMMIT).map_err(|error| {
-            let refusal = Fault::of_commit(&error);
-            *source = Some(Shared(Arc::new(error)));
-            refusal
-        })?;
-        self.committed(connection);
-        Ok(())
-    }
-}
-
-/// Refusal of a transaction that did not begin. Keeps its error.
-fn not_begun(error: rusqlite::Error, source: &mut Option<Shared>) -> Refusal {
-    let refusal = Fault::of_begin(&error);
-    *source = Some(Shared(Arc::new(error)));
-    refusal
-}
-
-/// Rolls the transaction back, unless `SQLite` has ended it by itself. If a transaction has ended
-/// with an error, it has ended all the same.
-fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-    if connection.is_autocommit() {
-        return Ok(());
-    }
-    match perform(connection, ROLLBACK) {
-        Err(error) if !connection.is_autocommit() => {
-            *source = Some(Shared(Arc::new(error)));
-            Err(Refusal::Fatal)
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-pub(super) fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }

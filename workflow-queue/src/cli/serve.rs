@@ -58,9 +58,7 @@ fn deliverer(
     context: &Context<WorkflowQueue>,
     watchdog: &Watchdog,
 ) -> std::result::Result<Option<Deliverer>, Failure> {
-    let mut options = context.options(Access::Write)?;
-    options.one_shot = false;
-    let queue = Arc::new((context.program.open)(context.path(), options)?);
+    let queue = Arc::new(context.open_to_stay(Access::Write, "hooks")?);
     if queue.refuses()?.is_some() {
         return Ok(None);
     }

@@ -8,7 +8,9 @@
 mod alerts;
 mod conformance;
 mod dependency;
+mod event_pages;
 mod events;
+mod firings;
 mod heartbeat;
 mod hold;
 mod hooks;

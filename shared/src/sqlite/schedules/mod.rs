@@ -18,6 +18,13 @@ mod sync;
 )]
 mod writer;
 mod writer_lock;
+#[path = "../writer_turn.rs"]
+#[expect(
+    dead_code,
+    clippy::duplicate_mod,
+    reason = "see above; the database uses the rest"
+)]
+mod writer_turn;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,10 +73,10 @@ fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
             return Ok(());
         }
         if !connection.is_autocommit() {
-            super::writer::perform(connection, "COMMIT")?;
+            super::writer_turn::perform(connection, "COMMIT")?;
         }
     }
-    super::writer::perform(connection, sql)
+    super::writer_turn::perform(connection, sql)
 }
 
 /// Connection of one process to the file.
