@@ -3,7 +3,7 @@
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::outcome::{Reason, Running, Verdict, decide_crash};
+use queue_core::outcome::{Reason, RunningRow, Verdict, decide_crash};
 use queue_core::queue::Reaped;
 use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
@@ -39,7 +39,7 @@ fn reap(
 ) -> Result<Vec<Reaped>> {
     let mut verdicts = rows::all(connection, REAP_ROWS, [worker.0], |row| {
         let options = rows::options(row, 5)?;
-        let verdict = decide_crash(Running {
+        let verdict = decide_crash(RunningRow {
             attempt: row.get(2)?,
             attempt_base: row.get(6)?,
             crashes: row.get(3)?,

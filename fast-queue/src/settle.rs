@@ -7,7 +7,7 @@ use queue_core::clock::{Now, Timestamp};
 use queue_core::coordination::Wake;
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
+use queue_core::outcome::{Outcome, RunningRow, Settled, Settlement, Verdict, decide};
 use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use queue_core::{ReadyTasks, Usage};
@@ -236,7 +236,7 @@ fn decided(
     if found.state != State::Running {
         return Ok(Decided::Earlier(found.state));
     }
-    let row = Running {
+    let row = RunningRow {
         attempt: found.attempt,
         attempt_base: found.attempt_base,
         crashes: found.crashes,

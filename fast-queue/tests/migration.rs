@@ -11,10 +11,10 @@ use fast_queue::{ClaimRequest, FastQueue, Invariant, Outcome, Queue, State, Task
 use queue_core::maintenance::{Salvaged, salvage};
 use queue_core::outcome::Settlement;
 use queue_core::output::Output;
-use queue_core::sqlite::{CORE, Database, Durability, Line, OpenOptions};
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, SchemaLine};
 
 /// The core line of the first version.
-const FIRST: Line = Line {
+const FIRST: SchemaLine = SchemaLine {
     migrations: CORE.migrations.split_at(1).0,
     ..CORE
 };

@@ -21,7 +21,7 @@ pub mod executor {
 
 /// The folder in which a command finds what others wrote.
 pub mod inputs {
-    pub use crate::runtime::inputs::{Inputs, Source};
+    pub use crate::runtime::inputs::{InputSource, Inputs};
 }
 
 /// List of the listeners for settles.

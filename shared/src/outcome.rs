@@ -197,7 +197,7 @@ pub enum Settled {
 
 /// Columns of a running task's row that a decision needs.
 #[derive(Clone, Copy, Debug)]
-pub struct Running<'a> {
+pub struct RunningRow<'a> {
     /// Attempt counter, which the claim raised.
     pub attempt: u32,
     /// Attempt counter at the last retry. Budget and backoff count from there.
@@ -233,7 +233,7 @@ pub struct Verdict {
 
 /// Verdict on a running task with this outcome. `random` is 64 random bits for the backoff's
 /// jitter.
-pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -> Verdict {
+pub fn decide(outcome: Outcome, row: RunningRow<'_>, now: Timestamp, random: u64) -> Verdict {
     let mut verdict = Verdict {
         state: State::Queued,
         run_at: None,
@@ -301,7 +301,7 @@ pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -
 
 /// Verdict on a running task whose worker died: queued again at once, or failed if its crash budget
 /// is spent.
-pub fn decide_crash(row: Running<'_>) -> Verdict {
+pub fn decide_crash(row: RunningRow<'_>) -> Verdict {
     let verdict = Verdict {
         state: State::Queued,
         run_at: None,

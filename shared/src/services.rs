@@ -13,7 +13,7 @@ mod unit;
 
 pub use files::{ServiceUnit, found};
 pub(crate) use files::{of_file, remove, write};
-pub use manager::{Standing, standings};
+pub use manager::{ServiceState, standings};
 pub(crate) use manager::{Verb, journal, request, run_systemctl, systemctl};
 pub(crate) use quoting::{describe, quote};
 pub use scope::Scope;

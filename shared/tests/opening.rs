@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use queue_core::sqlite::{
-    CORE, Database, Durability, Line, Migration, OpenOptions, WORKFLOW, promote,
+    CORE, Database, Durability, Migration, OpenOptions, SchemaLine, WORKFLOW, promote,
 };
 use queue_core::{Error, Result};
 use rusqlite::Connection;
@@ -278,13 +278,13 @@ fn a_line_advances_from_every_older_version_and_keeps_the_rows() {
             sql: "ALTER TABLE own ADD COLUMN more INTEGER NOT NULL DEFAULT 5;",
         },
     ];
-    const OLD: Line = Line {
+    const OLD: SchemaLine = SchemaLine {
         name: "own",
         migrations: STEPS.split_at(1).0,
         promotes: false,
         begin: None,
     };
-    const NEW: Line = Line {
+    const NEW: SchemaLine = SchemaLine {
         name: "own",
         migrations: &STEPS,
         promotes: false,
@@ -411,8 +411,8 @@ fn a_file_is_upgraded_while_nobody_else_has_it_open() {
             sql: "ALTER TABLE own ADD COLUMN more INTEGER",
         },
     ];
-    const fn own(steps: &'static [Migration]) -> Line {
-        Line {
+    const fn own(steps: &'static [Migration]) -> SchemaLine {
+        SchemaLine {
             name: "own",
             migrations: steps,
             promotes: false,
@@ -422,7 +422,7 @@ fn a_file_is_upgraded_while_nobody_else_has_it_open() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let (older, newer) = ([CORE, own(STEPS.split_at(1).0)], [CORE, own(&STEPS)]);
-    let open = |lines: &[Line], wait| {
+    let open = |lines: &[SchemaLine], wait| {
         let mut options = OpenOptions::new(Durability::Fast).unwrap();
         options.busy_timeout = Duration::from_millis(wait);
         Database::open(&path, options, lines)

@@ -16,7 +16,7 @@ use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::journal::EventKind;
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Reason, Running, Verdict};
+use queue_core::outcome::{Reason, RunningRow, Verdict};
 use queue_core::output::Output;
 use queue_core::queue::Edit;
 use queue_core::state::State;
@@ -60,8 +60,8 @@ pub(crate) struct Execution {
 
 impl Execution {
     /// The part of it that a verdict depends on.
-    pub(crate) fn running(&self) -> Running<'_> {
-        Running {
+    pub(crate) fn running(&self) -> RunningRow<'_> {
+        RunningRow {
             attempt: self.attempt,
             attempt_base: self.attempt_base,
             crashes: self.crashes,

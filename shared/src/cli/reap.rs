@@ -62,7 +62,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         origin @ (Origin::Elsewhere | Origin::Here | Origin::EarlierBoot) => origin,
     };
     let recovered = recover_locked(&queue, lock, origin)?;
-    inputs::Source::sweep(&queue)?;
+    inputs::InputSource::sweep(&queue)?;
     report(context, &recovered)
 }
 

@@ -26,7 +26,7 @@ use crate::queue::Queue;
 use crate::runtime::{Halt, Worker, WorkerOptions, trust};
 use crate::task::{NewTask, Work};
 use fingerprint::Content;
-use group::{Group, Verdict};
+use group::{Group, LineStates};
 use progress::Progress;
 use report::{advise, note_more, report};
 use shown::Show;
@@ -197,12 +197,12 @@ pub fn run<Q: Queue, X: Extra<Q>>(
         // Lines that a dead worker left running are cancelled only now.
         group::withdraw(&*queue, &withdrawn)?;
     }
-    let verdict = group.judge(&*queue, &lines)?;
+    let states = group.judge(&*queue, &lines)?;
     let took = queue.now().boot.since(begun);
-    let result = report(context, &verdict, before.ended(), took);
+    let result = report(context, &states, before.ended(), took);
     if !context.printer.is_json() {
-        note_more(context, &group, &verdict);
-        advise(context, arguments, &source.origin, &verdict);
+        note_more(context, &group, &states);
+        advise(context, arguments, &source.origin, &states);
     }
     result
 }
@@ -246,7 +246,7 @@ fn read<Q: Queue, X: Extra<Q>>(
 fn work<Q: Queue>(
     context: &Context<Q>,
     queue: &Arc<Q>,
-    before: &Verdict,
+    before: &LineStates,
     arguments: &Arguments,
     group: &Group,
 ) -> Result<(), Failure> {

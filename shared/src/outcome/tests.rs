@@ -2,15 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::{Outcome, Reason, Running, decide, decide_crash};
+use super::{Outcome, Reason, RunningRow, decide, decide_crash};
 use crate::clock::Timestamp;
 use crate::options::TaskOptions;
 use crate::state::State;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-fn running(options: &TaskOptions) -> Running<'_> {
-    Running {
+fn running(options: &TaskOptions) -> RunningRow<'_> {
+    RunningRow {
         attempt: 1,
         attempt_base: 0,
         crashes: 1,
@@ -105,7 +105,7 @@ fn a_crash_keeps_the_crash_and_gives_the_attempt_back() {
 #[test]
 fn a_requested_cancel_beats_retry_but_not_success() {
     let options = TaskOptions::default();
-    let row = Running {
+    let row = RunningRow {
         cancel_requested: true,
         ..running(&options)
     };
@@ -146,7 +146,7 @@ proptest! {
     ) {
         let options = TaskOptions { retry_codes, ..TaskOptions::default() };
         let attempt = attempt_base + spent;
-        let row = Running { attempt, attempt_base, crashes, cancel_requested, options: &options };
+        let row = RunningRow { attempt, attempt_base, crashes, cancel_requested, options: &options };
         let verdict = decide(outcome.clone(), row, NOW, random);
         prop_assert!(State::Running.can_become(verdict.state));
         prop_assert_eq!(verdict.run_at.is_some(), verdict.state == State::Scheduled);
@@ -171,7 +171,7 @@ proptest! {
     ) {
         let options = TaskOptions::default();
         let row =
-            Running { attempt, attempt_base: 0, crashes, cancel_requested, options: &options };
+            RunningRow { attempt, attempt_base: 0, crashes, cancel_requested, options: &options };
         let verdict = decide_crash(row);
         let spent = crashes >= options.max_crashes;
         prop_assert_eq!(verdict.state == State::Cancelled, cancel_requested);

@@ -13,7 +13,7 @@ use super::end::StartError;
 use super::inputs::{self, Inputs};
 use super::resolve::{directory_problem, program, quoted};
 use super::shortage;
-use super::spawn::{Environment, Failed, Spawn, Spawned, Step};
+use super::spawn::{Environment, Failed, Spawn, SpawnStep, Spawned};
 use crate::claim::ClaimedTask;
 use crate::error::{Error, Result};
 use crate::sidecar::records::CommandRecords;
@@ -192,20 +192,20 @@ impl<'a> Command<'a> {
             (_, errno) if shortage::named(errno).is_some() => {
                 return shortage::refusal("the command cannot be started", errno);
             }
-            (Step::Directory, errno) => {
+            (SpawnStep::Directory, errno) => {
                 let problem = self.directory.as_deref().and_then(directory_problem);
                 problem
                     .unwrap_or_else(|| format!("the task's directory cannot be entered: {errno}"))
             }
-            (Step::Program, Errno::NOEXEC) => format!(
+            (SpawnStep::Program, Errno::NOEXEC) => format!(
                 "{program} is not a program this system can run; a script needs a first line like \
                  #!/bin/sh"
             ),
-            (Step::Program, Errno::NOENT) => format!(
+            (SpawnStep::Program, Errno::NOENT) => format!(
                 "{program} cannot be started: the interpreter named in its first line, or its \
                  loader, is missing"
             ),
-            (Step::Program, Errno::TOOBIG) => {
+            (SpawnStep::Program, Errno::TOOBIG) => {
                 "the command and its environment together are longer than the system takes"
                     .to_owned()
             }

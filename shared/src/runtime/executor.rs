@@ -62,7 +62,7 @@ pub struct Executor {
     log_thread: LogThread,
     /// `None` while it starts commands.
     spawner: Option<Spawner>,
-    inputs: Option<Arc<dyn inputs::Source>>,
+    inputs: Option<Arc<dyn inputs::InputSource>>,
     handlers: Arc<Handlers>,
     pool: Option<Pool>,
     epoll: OwnedFd,
@@ -165,7 +165,7 @@ impl Executor {
 
     /// Gives commands the outputs of their tasks' dependencies.
     #[must_use]
-    pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
+    pub fn with_inputs(mut self, source: Arc<dyn inputs::InputSource>) -> Self {
         self.inputs = Some(source);
         self
     }

@@ -38,7 +38,7 @@ const PAGE: usize = 64;
 
 /// Source of the dependencies of tasks and of their outputs. An executor's threads call it
 /// concurrently.
-pub trait Source: Send + Sync {
+pub trait InputSource: Send + Sync {
     /// Reads the edges to a task's dependencies, by id.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ pub trait Source: Send + Sync {
     fn sweep(&self) -> Result<()>;
 }
 
-impl<Q: Queue> Source for Q {
+impl<Q: Queue> InputSource for Q {
     fn edges(&self, task: TaskId) -> Result<Vec<Edge>> {
         self.dependencies(task)
     }

@@ -28,7 +28,7 @@ use crate::served::ServedQueues;
 use backoff::Backoff;
 use firing::NextFiring;
 use recent::RecentOutcomes;
-use running::Running;
+use running::Executions;
 use serving::Serving;
 use throttle::Throttle;
 
@@ -55,7 +55,7 @@ const KEPT_OF_EACH: usize = 1 << 10;
 pub(crate) struct Machine {
     config: Config,
     serving: Serving,
-    running: Running,
+    running: Executions,
     unsettled: Vec<Finished>,
     recent: RecentOutcomes,
     /// Bytes of output in `unsettled`.
@@ -121,7 +121,7 @@ impl Machine {
         Self {
             config,
             serving: Serving::default(),
-            running: Running::default(),
+            running: Executions::default(),
             unsettled: Vec::new(),
             recent: RecentOutcomes::default(),
             kept_bytes: 0,

@@ -114,7 +114,7 @@ pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
             recovered.push(recover_locked(queue, lock, origin)?);
         }
     }
-    inputs::Source::sweep(queue)?;
+    inputs::InputSource::sweep(queue)?;
     Ok(recovered)
 }
 

@@ -78,14 +78,14 @@ impl fmt::Display for Status {
 #[error("{errno}")]
 pub(crate) struct Failed {
     /// Step that was refused.
-    pub(crate) step: Step,
+    pub(crate) step: SpawnStep,
     /// Error of the system.
     pub(crate) errno: Errno,
 }
 
 /// Step of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum SpawnStep {
     /// Create the process.
     Process = 1,
     /// Enter its directory.
@@ -96,7 +96,7 @@ pub(crate) enum Step {
     Program,
 }
 
-impl Step {
+impl SpawnStep {
     fn of(number: u32) -> Self {
         let steps = [Self::Directory, Self::Streams, Self::Program];
         let step = steps.into_iter().find(|step| *step as u32 == number);
@@ -111,7 +111,7 @@ impl Spawn<'_> {
     /// [`Failed`] with the step and the system's error.
     pub(crate) fn start(&self) -> Result<Spawned, Failed> {
         let invalid = |_| Failed {
-            step: Step::Program,
+            step: SpawnStep::Program,
             errno: Errno::INVAL,
         };
         let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(invalid);
@@ -212,7 +212,7 @@ fn above_the_streams(stream: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Failed> 
         return Ok(None);
     }
     let failed = |errno| Failed {
-        step: Step::Streams,
+        step: SpawnStep::Streams,
         errno,
     };
     rustix::io::fcntl_dupfd_cloexec(stream, FIRST)

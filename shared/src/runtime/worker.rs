@@ -149,7 +149,7 @@ impl<Q: Queue> Worker<Q> {
         let (stopper, stop) = stop::pair()?;
         let registration = Registration::new(&*queue, options.slots.get(), serves)?;
         sweep_strays(&*queue)?;
-        inputs::Source::sweep(&*queue)?;
+        inputs::InputSource::sweep(&*queue)?;
         Ok(Self {
             queue,
             options,
@@ -188,7 +188,7 @@ impl<Q: Queue> Worker<Q> {
         let coordination = queue.coordination();
         let sidecar = Sidecar::at(coordination.folder());
         let handlers = Arc::new(self.options.handlers);
-        let inputs: Arc<dyn inputs::Source> = queue.clone();
+        let inputs: Arc<dyn inputs::InputSource> = queue.clone();
         let settings = {
             let queue = Arc::clone(&queue);
             Arc::new(move || queue.settings())

@@ -25,7 +25,7 @@ const PROPERTIES: &str = "--property=Id,ActiveState,SubState,Result,UnitFileStat
 /// Standing of a service, in systemd's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Standing {
+pub struct ServiceState {
     /// State: `active`, `inactive`, `failed`, `activating` and so on.
     pub state: String,
     /// State in more detail: `running`, `dead`, `auto-restart` and so on.
@@ -44,7 +44,7 @@ pub struct Standing {
     pub cpu_us: Option<u64>,
 }
 
-impl Standing {
+impl ServiceState {
     /// Its state in a few words: `active (running)`, `failed (exit-code)`.
     pub fn words(&self) -> String {
         let more = if self.state == "failed" {
@@ -71,7 +71,7 @@ pub(crate) enum Verb {
 ///
 /// # Errors
 /// [`Error::Io`] if `systemctl` is missing, refuses, or does not answer within 5 s.
-pub fn standings(scope: Scope, units: &[ServiceUnit]) -> Result<Vec<Standing>> {
+pub fn standings(scope: Scope, units: &[ServiceUnit]) -> Result<Vec<ServiceState>> {
     if units.is_empty() {
         return Ok(Vec::new());
     }
@@ -80,9 +80,9 @@ pub fn standings(scope: Scope, units: &[ServiceUnit]) -> Result<Vec<Standing>> {
     let output = output_within(command("systemctl", scope).args(&arguments), ANSWER_TIME)?;
     let text = said_by(scope, &arguments, &output)?;
     let found = blocks(&text);
-    let unknown = || Standing {
+    let unknown = || ServiceState {
         state: "unknown".to_owned(),
-        ..Standing::default()
+        ..ServiceState::default()
     };
     let standing = |unit: &ServiceUnit| found.get(unit.unit.as_str()).cloned();
     Ok(units
@@ -92,7 +92,7 @@ pub fn standings(scope: Scope, units: &[ServiceUnit]) -> Result<Vec<Standing>> {
 }
 
 /// The standings in the output of `systemctl show`, by unit: a block of `KEY=VALUE` lines for each.
-fn blocks(text: &str) -> BTreeMap<&str, Standing> {
+fn blocks(text: &str) -> BTreeMap<&str, ServiceState> {
     let mut found = BTreeMap::new();
     for block in text.split("\n\n") {
         let pairs = block.lines().filter_map(|line| line.split_once('='));
@@ -101,7 +101,7 @@ fn blocks(text: &str) -> BTreeMap<&str, Standing> {
         // A value that is not known is the highest number, or words.
         let number = |key| text(key).parse().ok().filter(|value| *value != u64::MAX);
         if !text("Id").is_empty() {
-            let standing = Standing {
+            let standing = ServiceState {
                 state: text("ActiveState").to_owned(),
                 substate: text("SubState").to_owned(),
                 result: text("Result").to_owned(),

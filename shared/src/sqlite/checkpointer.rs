@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::checkpoint::{self, Checkpoints, Next, Pass};
 use super::connection::open_writer;
-use super::fault::{Fault, Shared};
+use super::fault::{Fault, SharedError};
 use super::file_sync::sync_file;
 use super::log_limit::LogLimit;
 use super::log_stamp::LogStamp;
@@ -249,7 +249,7 @@ impl Work {
         work(connection).map(Some).map_err(|error| {
             let what = error.to_string();
             if Fault::of(&error) == Fault::Sync {
-                self.poison.set(Some(Shared(Arc::new(error))));
+                self.poison.set(Some(SharedError(Arc::new(error))));
             }
             what
         })

@@ -102,7 +102,7 @@ pub(super) enum Event {
     RanAlone(Result<(), Option<Refusal>>),
     /// ROLLBACK, or the transaction had ended already.
     RolledBack(Result<(), Refusal>),
-    /// The callers have their verdicts.
+    /// The callers have their answers.
     Told,
 }
 
@@ -121,15 +121,15 @@ pub(super) enum Action {
     Commit,
     /// ROLLBACK.
     RollBack,
-    /// Send the verdict to the callers of these operations.
-    Tell(Range<usize>, Verdict),
+    /// Send the answer to the callers of these operations.
+    Tell(Range<usize>, Answer),
     /// End the turn.
     End,
 }
 
-/// Verdict for a caller.
+/// Answer for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Answer {
     /// Its operation is in the file.
     Committed,
     /// Its operation failed with an error of its own; nothing of it is in the file.
@@ -149,7 +149,7 @@ pub(super) struct Turn {
     phase: Phase,
     gathered: bool,
     total: usize,
-    /// Operations of the current transaction. Those before it have their verdicts, those after it
+    /// Operations of the current transaction. Those before it have their answers, those after it
     /// wait.
     current: Range<usize>,
 }
@@ -161,8 +161,8 @@ enum Phase {
     Gathering,
     Running(usize),
     Committing,
-    /// Then send these the verdict or, without one, run each of the current operations alone.
-    RollingBack(Option<Verdict>),
+    /// Then send these the answer or, without one, run each of the current operations alone.
+    RollingBack(Option<Answer>),
     Telling {
         to: usize,
     },
@@ -196,9 +196,9 @@ impl Turn {
     /// Takes a result and returns the next action.
     pub(super) fn step(&mut self, event: Event) -> Action {
         match (&self.phase, event) {
-            (Phase::Alone, Event::RanAlone(Ok(()))) => self.tell(self.total, Verdict::Committed),
+            (Phase::Alone, Event::RanAlone(Ok(()))) => self.tell(self.total, Answer::Committed),
             (Phase::Alone, Event::RanAlone(Err(refusal))) => {
-                self.tell(self.total, refusal.map_or(Verdict::Failed, uncommitted))
+                self.tell(self.total, refusal.map_or(Answer::Failed, uncommitted))
             }
             (Phase::Opening, Event::Began(Ok(()))) if self.gathered => self.run(self.current.start),
             (Phase::Opening, Event::Began(Ok(()))) => {
@@ -207,12 +207,12 @@ impl Turn {
                 Action::Gather
             }
             (Phase::Opening, Event::Began(Err(Refusal::Fatal)))
-            | (Phase::RollingBack(Some(Verdict::Poisoned)), Event::RolledBack(_))
+            | (Phase::RollingBack(Some(Answer::Poisoned)), Event::RolledBack(_))
             | (Phase::RollingBack(None), Event::RolledBack(Err(_))) => {
-                self.tell(self.total, Verdict::Poisoned)
+                self.tell(self.total, Answer::Poisoned)
             }
             (Phase::Opening, Event::Began(Err(refusal))) => {
-                self.tell(self.total, Verdict::Refused(refusal))
+                self.tell(self.total, Answer::Refused(refusal))
             }
             (Phase::Gathering, Event::Joined(more)) => {
                 self.total += more;
@@ -227,20 +227,20 @@ impl Turn {
                 Action::Commit
             }
             (Phase::Running(_), Event::Ran(Err(Refusal::Fatal))) => {
-                self.roll_back(Some(Verdict::Poisoned))
+                self.roll_back(Some(Answer::Poisoned))
             }
             (Phase::Running(_), Event::Ran(Err(_))) => {
                 let alone = self.current.len() == 1;
-                self.roll_back(alone.then_some(Verdict::Failed))
+                self.roll_back(alone.then_some(Answer::Failed))
             }
             (Phase::Committing, Event::Committed(Ok(()))) => {
-                self.tell(self.current.end, Verdict::Committed)
+                self.tell(self.current.end, Answer::Committed)
             }
             (Phase::Committing, Event::Committed(Err(refusal))) => {
                 self.roll_back(Some(uncommitted(refusal)))
             }
-            (&Phase::RollingBack(Some(verdict)), Event::RolledBack(_)) => {
-                self.tell(self.current.end, verdict)
+            (&Phase::RollingBack(Some(answer)), Event::RolledBack(_)) => {
+                self.tell(self.current.end, answer)
             }
             (Phase::RollingBack(None), Event::RolledBack(Ok(()))) => {
                 self.current.end = self.current.start + 1;
@@ -268,22 +268,22 @@ impl Turn {
         Action::Run(index)
     }
 
-    fn roll_back(&mut self, verdict: Option<Verdict>) -> Action {
-        self.phase = Phase::RollingBack(verdict);
+    fn roll_back(&mut self, answer: Option<Answer>) -> Action {
+        self.phase = Phase::RollingBack(answer);
         Action::RollBack
     }
 
-    fn tell(&mut self, to: usize, verdict: Verdict) -> Action {
+    fn tell(&mut self, to: usize, answer: Answer) -> Action {
         self.phase = Phase::Telling { to };
-        Action::Tell(self.current.start..to, verdict)
+        Action::Tell(self.current.start..to, answer)
     }
 }
 
-/// Verdict for a caller whose commit was refused.
-fn uncommitted(refusal: Refusal) -> Verdict {
+/// Answer for a caller whose commit was refused.
+fn uncommitted(refusal: Refusal) -> Answer {
     match refusal {
-        Refusal::Busy | Refusal::Full | Refusal::Newer(_) => Verdict::Refused(refusal),
-        Refusal::Error | Refusal::Fatal => Verdict::Unknown,
+        Refusal::Busy | Refusal::Full | Refusal::Newer(_) => Answer::Refused(refusal),
+        Refusal::Error | Refusal::Fatal => Answer::Unknown,
     }
 }
 

@@ -15,7 +15,7 @@ use super::heartbeats::Heartbeats;
 use super::in_place::InPlace;
 use super::in_use::{LockShare, WholeLock};
 use super::known::{Known, NEWER, SCHEMA_LOOK};
-use super::lines::{AppliedLine, Line};
+use super::lines::{AppliedLine, SchemaLine};
 use super::locate::{Located, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
 use super::log_stamp::LogStamp;
@@ -26,7 +26,7 @@ use super::owners::explained;
 use super::queue_ids::known;
 use super::readers::{Readers, snapshot};
 use super::writer::Writer;
-use super::writer_turn::TRANSACTION;
+use super::writer_core::TRANSACTION;
 use crate::clock::{Clock, Now};
 use crate::coordination::Coordination;
 use crate::error::{Error, Result};
@@ -68,14 +68,14 @@ impl Database {
     /// [`Error::Unusable`] with one sentence on the way out: a directory, a missing folder, no
     /// permission, not `SQLite`, damaged, a newer schema, a part of one, a network file system, a
     /// full disk. [`Error::Busy`] if another process keeps it locked.
-    pub fn open(path: &Path, options: OpenOptions, lines: &[Line]) -> Result<Self> {
+    pub fn open(path: &Path, options: OpenOptions, lines: &[SchemaLine]) -> Result<Self> {
         check_version(path, rusqlite::version_number())?;
         let location = locate(path, &options)?;
         let path = location.path.clone();
         Self::open_at(location, options, lines).map_err(|error| explained(&path, error))
     }
 
-    fn open_at(location: Located, options: OpenOptions, lines: &[Line]) -> Result<Self> {
+    fn open_at(location: Located, options: OpenOptions, lines: &[SchemaLine]) -> Result<Self> {
         let Located { path, sidecar } = location;
         let identity = Identity::at(&path);
         let numbers = QueueIds::default();
@@ -346,7 +346,7 @@ impl Drop for Database {
     }
 }
 
-fn open_to_read(path: &Path, options: &OpenOptions, wanted: &[Line]) -> Result<Connection> {
+fn open_to_read(path: &Path, options: &OpenOptions, wanted: &[SchemaLine]) -> Result<Connection> {
     let connection = open_reader(path, options)?;
     let applied = lines(&connection, path)?;
     if is_behind(path, &applied, wanted)? {
@@ -359,7 +359,7 @@ fn open_to_write(
     path: &Path,
     sidecar: &Sidecar,
     options: &OpenOptions,
-    wanted: &[Line],
+    wanted: &[SchemaLine],
 ) -> Result<(Writer, LockFile)> {
     let mut connection = open_writer(path, options)?;
     let mode = journal_mode(&connection).map_err(|error| located(path, error))?;

@@ -254,21 +254,21 @@ impl From<rusqlite::Error> for Error {
 
 /// Error that several callers receive.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(pub(super) Arc<rusqlite::Error>);
+pub(super) struct SharedError(pub(super) Arc<rusqlite::Error>);
 
-impl fmt::Display for Shared {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for Shared {
+impl std::error::Error for SharedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
     }
 }
 
-impl Shared {
+impl SharedError {
     /// Error of `path`, as [`located`] words it.
     pub(super) fn located(&self, path: &Path) -> Error {
         let fault = Fault::of(&self.0);

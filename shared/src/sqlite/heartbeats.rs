@@ -15,13 +15,13 @@ use rusqlite::Connection;
 use super::checkpointer::watch_log;
 use super::combine::Refusal;
 use super::connection::open_writer;
-use super::fault::{Fault, Shared, located, returned};
+use super::fault::{Fault, SharedError, located, returned};
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::queue_ids::known;
 use super::statement;
 use super::writer::Writer;
-use super::writer_turn::perform;
+use super::writer_core::perform;
 use crate::error::{Error, Result};
 
 const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
@@ -98,7 +98,7 @@ impl Heartbeats {
 struct Refused {
     error: Error,
     /// Error of a disk that did not confirm a write.
-    unconfirmed: Option<Shared>,
+    unconfirmed: Option<SharedError>,
 }
 
 impl From<Error> for Refused {
@@ -139,7 +139,7 @@ fn transact<T>(
 
 fn failed(path: &Path, error: rusqlite::Error, committing: bool) -> Refused {
     if Fault::of(&error) == Fault::Sync {
-        let source = Shared(Arc::new(error));
+        let source = SharedError(Arc::new(error));
         return Refused {
             error: source.located(path),
             unconfirmed: Some(source),

@@ -63,10 +63,27 @@ impl LockShare {
     }
 }
 
+/// Releases the share, instead of closing its file alone: a program that this process is just
+/// starting has the file open too, until it runs.
+impl Drop for LockShare {
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            lock.release();
+        }
+    }
+}
+
 /// The whole lock.
 #[derive(Debug)]
 pub(super) struct WholeLock {
-    _lock: LockFile,
+    lock: LockFile,
+}
+
+/// As for [`LockShare`].
+impl Drop for WholeLock {
+    fn drop(&mut self) {
+        self.lock.release();
+    }
 }
 
 impl WholeLock {
@@ -78,7 +95,7 @@ impl WholeLock {
         let path = sidecar.in_use_lock();
         let lock = LockFile::open(&path)?;
         if lock.try_exclusive()? {
-            return Ok(Self { _lock: lock });
+            return Ok(Self { lock });
         }
         let what = format!("{}; {STOP_THEM}", users(&path));
         Err(Error::Busy { what })
@@ -120,7 +137,7 @@ impl WholeLock {
             std::thread::sleep(pause);
             left -= pause;
         }
-        Ok(Some(Self { _lock: lock }))
+        Ok(Some(Self { lock }))
     }
 }
 
@@ -136,5 +153,36 @@ fn users(path: &Path) -> String {
         "other processes use it".to_owned()
     } else {
         format!("it is used by {}", users.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::super::file_identity::Identity;
+    use super::{LockShare, WholeLock};
+    use crate::sidecar::Sidecar;
+
+    /// A program that the process was starting kept the lock of a database that was closed already, so
+    /// that a restore was refused.
+    #[test]
+    fn a_dropped_lock_is_free_although_a_child_still_has_its_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q.db");
+        File::create(&path).unwrap();
+        let sidecar = Sidecar::of(&path);
+        sidecar.create().unwrap();
+        let take = || LockShare::take(&path, &sidecar, Identity::at(&path), Duration::ZERO);
+        let share = take().unwrap();
+        let inherited = share.lock.as_ref().unwrap().duplicate().unwrap();
+        assert!(WholeLock::take(&sidecar).unwrap_err().is_busy());
+        drop(share);
+        let whole = WholeLock::take(&sidecar).unwrap();
+        let inherited = [inherited, whole.lock.duplicate().unwrap()];
+        drop(whole);
+        assert!(take().is_ok());
+        drop(inherited);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 use rusqlite::hooks::Authorization;
 
-use super::lines::{Line, Newer};
+use super::lines::{Newer, SchemaLine};
 use super::statement;
 
 pub(super) const NEWER: &str = statement(include_str!("../../queries/newer.sql"));
@@ -20,7 +20,7 @@ pub(super) const SCHEMA_LOOK: &str = statement(include_str!("../../queries/schem
 /// Lines that a program knows. If there are none, nothing is checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
-    lines: Vec<Line>,
+    lines: Vec<SchemaLine>,
     oldest: Option<u32>,
     compiled: Compiled,
 }
@@ -40,10 +40,10 @@ impl Compiled {
 }
 
 impl Known {
-    pub(super) fn new(lines: &[Line]) -> Self {
+    pub(super) fn new(lines: &[SchemaLine]) -> Self {
         Self {
             lines: lines.to_vec(),
-            oldest: lines.iter().map(Line::newest).min(),
+            oldest: lines.iter().map(SchemaLine::newest).min(),
             compiled: Compiled::default(),
         }
     }

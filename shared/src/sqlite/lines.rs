@@ -19,7 +19,7 @@ pub struct Migration {
 
 /// Schema line, versioned by its row in `queue_schema`.
 #[derive(Clone, Copy, Debug)]
-pub struct Line {
+pub struct SchemaLine {
     /// Name in `queue_schema.line`.
     pub name: &'static str,
     /// Steps, oldest first.
@@ -32,7 +32,7 @@ pub struct Line {
 }
 
 /// Schema that both engines read and write.
-pub const CORE: Line = Line {
+pub const CORE: SchemaLine = SchemaLine {
     name: "core",
     migrations: &[
         Migration {
@@ -65,7 +65,7 @@ pub const CORE: Line = Line {
 };
 
 /// Additional schema of workflow-queue.
-pub const WORKFLOW: Line = Line {
+pub const WORKFLOW: SchemaLine = SchemaLine {
     name: "workflow",
     migrations: &[
         Migration {
@@ -101,14 +101,14 @@ pub const WORKFLOW: Line = Line {
     begin: Some(LOG_BEGAN),
 };
 
-impl Line {
+impl SchemaLine {
     /// Newest version this program knows.
     pub fn newest(&self) -> u32 {
         self.migrations.last().map_or(0, |last| last.version)
     }
 }
 
-/// Line in a file.
+/// Schema line in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedLine {
     /// Name, possibly of a line that this program does not know.
@@ -117,7 +117,7 @@ pub struct AppliedLine {
     pub version: u32,
 }
 
-/// Line that is newer than the program.
+/// Schema line that is newer than the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Newer {
     line: &'static str,
@@ -127,7 +127,7 @@ pub(super) struct Newer {
 
 impl Newer {
     /// The line, if the file's version of it is newer.
-    pub(super) fn of(line: &Line, version: u32) -> Option<Self> {
+    pub(super) fn of(line: &SchemaLine, version: u32) -> Option<Self> {
         let known = line.newest();
         (version > known).then_some(Self {
             line: line.name,

@@ -63,12 +63,9 @@ impl LockFile {
 
     fn within(&self, path: &Path, timeout: Duration, operation: FlockOperation) -> Result<()> {
         let (locked, result) = crossbeam_channel::bounded(1);
-        let waiter = Self {
-            file: self
-                .file
-                .try_clone()
-                .map_err(|error| Error::io("cannot wait for a lock", error))?,
-        };
+        let waiter = self
+            .duplicate()
+            .map_err(|error| Error::io("cannot wait for a lock", error))?;
         std::thread::Builder::new()
             .name("queue-lock".to_owned())
             .spawn(move || {
@@ -80,6 +77,12 @@ impl LockFile {
             Ok(result) => result,
             Err(_) => Err(busy(path)),
         }
+    }
+
+    /// Second descriptor of the same open file, with the same lock.
+    pub(super) fn duplicate(&self) -> std::io::Result<Self> {
+        let file = self.file.try_clone()?;
+        Ok(Self { file })
     }
 
     /// Releases the lock. The kernel cannot refuse this on an open file.

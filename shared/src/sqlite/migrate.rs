@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::fault::located;
-use super::lines::{AppliedLine, CORE, Line, Newer};
+use super::lines::{AppliedLine, CORE, Newer, SchemaLine};
 use super::statement;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -38,7 +38,11 @@ pub(super) fn lines(connection: &Connection, path: &Path) -> Result<Vec<AppliedL
 }
 
 /// True if a step of `wanted` is missing in `applied`. Refuses a file newer than the program.
-pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -> Result<bool> {
+pub(super) fn is_behind(
+    path: &Path,
+    applied: &[AppliedLine],
+    wanted: &[SchemaLine],
+) -> Result<bool> {
     let mut behind = false;
     for line in wanted {
         let version = version_of(applied, line);
@@ -56,7 +60,7 @@ pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -
 pub(super) fn migrate(
     connection: &mut Connection,
     path: &Path,
-    wanted: &[Line],
+    wanted: &[SchemaLine],
     creation: Creation,
 ) -> Result<()> {
     let tx = connection
@@ -83,7 +87,7 @@ pub(super) fn migrate(
 
 fn advance(
     tx: &Connection,
-    line: &Line,
+    line: &SchemaLine,
     applied: &[AppliedLine],
     creation: Creation,
 ) -> rusqlite::Result<()> {
@@ -94,7 +98,12 @@ fn advance(
     Ok(())
 }
 
-fn take_steps(tx: &Connection, line: &Line, from: u32, at: Timestamp) -> rusqlite::Result<()> {
+fn take_steps(
+    tx: &Connection,
+    line: &SchemaLine,
+    from: u32,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
     for migration in line.migrations {
         if migration.version > from {
             tx.execute_batch(migration.sql)?;
@@ -112,7 +121,7 @@ fn take_steps(tx: &Connection, line: &Line, from: u32, at: Timestamp) -> rusqlit
 ///
 /// # Errors
 /// The errors of `SQLite`.
-pub fn promote(tx: &Connection, line: &Line, at: Timestamp) -> Result<bool> {
+pub fn promote(tx: &Connection, line: &SchemaLine, at: Timestamp) -> Result<bool> {
     let is_missing = version_of(&read_lines(tx)?, line) == 0;
     if is_missing {
         take_steps(tx, line, 0, at)?;
@@ -120,7 +129,7 @@ pub fn promote(tx: &Connection, line: &Line, at: Timestamp) -> Result<bool> {
     Ok(is_missing)
 }
 
-fn version_of(applied: &[AppliedLine], line: &Line) -> u32 {
+fn version_of(applied: &[AppliedLine], line: &SchemaLine) -> u32 {
     applied
         .iter()
         .find(|applied| applied.name == line.name)

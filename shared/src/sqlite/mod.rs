@@ -51,10 +51,10 @@ mod unreadable;
 pub mod verbs;
 pub mod verify;
 mod writer;
+mod writer_core;
 mod writer_lock;
 #[cfg(test)]
 mod writer_tests;
-mod writer_turn;
 
 pub use database::Database;
 pub use due::Due;
@@ -62,7 +62,7 @@ pub use fault::Fault;
 #[cfg(feature = "internals")]
 pub use handler_queue::HANDLER_QUEUE_STATEMENTS;
 pub use handler_queue::{HandlerQueue, handler_queue, handler_queue_or_create};
-pub use lines::{AppliedLine, CORE, Line, Migration, WORKFLOW};
+pub use lines::{AppliedLine, CORE, Migration, SchemaLine, WORKFLOW};
 pub use migrate::promote;
 pub use options::{Durability, OpenOptions};
 pub use statement::statement;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::combine::{Refusal, Verdict};
-use super::fault::{Fault, Shared, cause, relocated, returned};
+use super::combine::{Answer, Refusal};
+use super::fault::{Fault, SharedError, cause, relocated, returned};
 use super::known::Compiled;
 use super::poison::poisoned;
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -55,7 +55,7 @@ pub(super) enum AloneFailure {
     /// It failed with an error of its own.
     Own,
     /// The connection refused.
-    Refused(Refusal, Shared),
+    Refused(Refusal, SharedError),
     /// No one has checked the schema that it met.
     Unseen,
 }
@@ -69,11 +69,11 @@ pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Verdict for a caller, and the error behind it unless that is the operation's own.
+/// Answer for a caller, and the error behind it unless that is the operation's own.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
-    pub(super) verdict: Verdict,
-    pub(super) source: Option<Shared>,
+    pub(super) answer: Answer,
+    pub(super) source: Option<SharedError>,
 }
 
 /// Operation as the leader handles it, its own or another caller's.
@@ -84,7 +84,7 @@ pub(super) trait Operation {
     fn run_alone(&mut self, connection: &Connection) -> Result<(), AloneFailure>;
     /// True if it is one statement, so that it may run as a transaction of its own.
     fn is_statement(&self) -> bool;
-    /// Stores the verdict for the caller.
+    /// Stores the answer for the caller.
     fn tell(&mut self, told: Told);
 }
 
@@ -108,30 +108,30 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Call<T, F> {
 
     /// Result of `write` for the caller. Resumes the operation's own panic.
     pub(super) fn answer(self, path: &Path) -> Result<T> {
-        let Some(Told { verdict, source }) = self.told else {
+        let Some(Told { answer, source }) = self.told else {
             unreachable!("every operation of a turn is told before the turn ends");
         };
-        match (verdict, self.result) {
-            (Verdict::Committed, Some(Ok(Ok(value)))) => Ok(value),
-            (Verdict::Failed, Some(Ok(Err(error)))) => Err(relocated(path, error)),
-            (Verdict::Failed, Some(Err(panic))) => resume_unwind(panic),
-            (Verdict::Committed | Verdict::Failed, _) => Err(Error::Bug {
+        match (answer, self.result) {
+            (Answer::Committed, Some(Ok(Ok(value)))) => Ok(value),
+            (Answer::Failed, Some(Ok(Err(error)))) => Err(relocated(path, error)),
+            (Answer::Failed, Some(Err(panic))) => resume_unwind(panic),
+            (Answer::Committed | Answer::Failed, _) => Err(Error::Bug {
                 what: "a write operation ended its own transaction".to_owned(),
             }),
-            (Verdict::Unknown, _) => Err(Error::CommitUnknown {
+            (Answer::Unknown, _) => Err(Error::CommitUnknown {
                 source: match source {
                     Some(source) => Box::new(source),
                     None => "COMMIT gave no reason".into(),
                 },
             }),
-            (Verdict::Refused(Refusal::Newer(newer)), _) => Err(newer.error(path)),
-            (Verdict::Refused(_), _) => Err(match source {
+            (Answer::Refused(Refusal::Newer(newer)), _) => Err(newer.error(path)),
+            (Answer::Refused(_), _) => Err(match source {
                 Some(source) => source.located(path),
                 None => Error::Busy {
                     what: "another process keeps writing".to_owned(),
                 },
             }),
-            (Verdict::Poisoned, _) => Err(poisoned(path, source)),
+            (Answer::Poisoned, _) => Err(poisoned(path, source)),
         }
     }
 }
@@ -169,7 +169,7 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
             Ok(_) if undone => return Err(AloneFailure::Unseen),
             Ok(error) if COMMIT_BEGAN.get() || is_failed_sync(&error) => {
                 let refusal = Fault::of_commit(&error);
-                return Err(AloneFailure::Refused(refusal, Shared(Arc::new(error))));
+                return Err(AloneFailure::Refused(refusal, SharedError(Arc::new(error))));
             }
             // An error before the beginning of the commit is the statement's own, and undone.
             Ok(error) => error.into(),
@@ -189,20 +189,20 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
 }
 
 /// Operation in the queue, whose caller sleeps.
-pub(super) trait Job: Send + Sync + fmt::Debug {
+pub(super) trait WaitingCall: Send + Sync + fmt::Debug {
     /// Takes it into a transaction; false if its caller gave up.
     fn take(&self) -> bool;
     /// As [`Operation::run`].
     fn run(&self, connection: &Connection) -> Result<(), Refusal>;
     /// As [`Operation::tell`]; the caller stays asleep.
     fn tell(&self, told: Told);
-    /// Wakes the caller, which has its verdict.
+    /// Wakes the caller, which has its answer.
     fn wake(&self);
     /// Gives the caller the lead; false if it gave up.
     fn lead(&self) -> bool;
 }
 
-/// The only implementation of [`Job`].
+/// The only implementation of [`WaitingCall`].
 pub(super) struct Parked<T, F> {
     stage: Mutex<Stage<T, F>>,
     changed: Condvar,
@@ -224,7 +224,7 @@ enum At {
 
 /// End of a caller's wait. The caller has its operation back.
 pub(super) enum Waited<T, F> {
-    /// It has its verdict.
+    /// It has its answer.
     Told(Call<T, F>),
     /// It leads.
     Lead(Call<T, F>),
@@ -249,8 +249,8 @@ impl<T, F> Parked<T, F> {
         lock(&self.stage).at == At::Queued
     }
 
-    /// Sleeps until the caller has its verdict or the lead, or until `timeout` has passed and the
-    /// operation was not taken. An operation that is taken always gets a verdict.
+    /// Sleeps until the caller has its answer or the lead, or until `timeout` has passed and the
+    /// operation was not taken. An operation that is taken always gets an answer.
     pub(super) fn wait(&self, timeout: Duration) -> Waited<T, F> {
         let (mut stage, _) = self
             .changed
@@ -273,7 +273,7 @@ impl<T, F> Parked<T, F> {
     }
 }
 
-impl<T, F> Job for Parked<T, F>
+impl<T, F> WaitingCall for Parked<T, F>
 where
     T: Send,
     F: FnMut(&Connection) -> Result<T> + Send,
@@ -324,8 +324,8 @@ impl<T, F> fmt::Debug for Parked<T, F> {
     }
 }
 
-/// Job that the thread waiting for the lock between processes runs as its own.
-pub(super) struct Adopted<'a>(pub(super) &'a dyn Job);
+/// Waiting call that the thread waiting for the lock between processes runs as its own.
+pub(super) struct Adopted<'a>(pub(super) &'a dyn WaitingCall);
 
 impl Operation for Adopted<'_> {
     fn run(&mut self, connection: &Connection) -> Result<(), Refusal> {

@@ -4,16 +4,16 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::fault::{NOT_CONFIRMED, Shared};
+use super::fault::{NOT_CONFIRMED, SharedError};
 use crate::error::{Error, Result};
 use crate::remedy::Remedy;
 
 /// Set once, never cleared: only a new process reads the file anew.
 #[derive(Debug, Default)]
-pub(super) struct Poison(OnceLock<Option<Shared>>);
+pub(super) struct Poison(OnceLock<Option<SharedError>>);
 
 impl Poison {
-    pub(super) fn set(&self, source: Option<Shared>) {
+    pub(super) fn set(&self, source: Option<SharedError>) {
         // The first reason is the one that matters.
         let _ = self.0.set(source);
     }
@@ -24,7 +24,7 @@ impl Poison {
     }
 
     /// Reason, if writing has ended and there is one.
-    pub(super) fn source(&self) -> Option<Shared> {
+    pub(super) fn source(&self) -> Option<SharedError> {
         self.0.get().cloned().flatten()
     }
 
@@ -38,7 +38,7 @@ impl Poison {
 }
 
 /// Error of every later write.
-pub(super) fn poisoned(path: &Path, source: Option<Shared>) -> Error {
+pub(super) fn poisoned(path: &Path, source: Option<SharedError>) -> Error {
     Error::Unusable {
         path: path.to_owned(),
         what: NOT_CONFIRMED.to_owned(),

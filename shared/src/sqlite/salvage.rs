@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, Row, Statement, params_from_iter};
 use super::database::Database;
 use super::fault::{Fault, located};
 use super::in_use::WholeLock;
-use super::lines::{CORE, Line, WORKFLOW};
+use super::lines::{CORE, SchemaLine, WORKFLOW};
 use super::migrate;
 use super::options::OpenOptions;
 use super::statement;
@@ -83,7 +83,7 @@ impl Salvaged {
 
 /// Schema of the old file.
 struct OldSchema {
-    lines: &'static [Line],
+    lines: &'static [SchemaLine],
     is_older: bool,
 }
 
@@ -202,7 +202,7 @@ impl Salvage {
 
     /// Tables of the old file. If its versions are lost, those of this program.
     fn old_schema(&self) -> Result<OldSchema> {
-        let lines: &'static [Line] = if self.has("queue_attempts")? {
+        let lines: &'static [SchemaLine] = if self.has("queue_attempts")? {
             &[CORE, WORKFLOW]
         } else {
             &[CORE]

@@ -13,8 +13,8 @@ use rusqlite::{Connection, ffi};
 
 use super::operation::{Call, Parked, Waited};
 use super::options::{Durability, OpenOptions};
-use super::writer::{Arrived, Writer};
-use super::writer_turn::perform;
+use super::writer::Writer;
+use super::writer_core::{Arrived, perform};
 use crate::error::{Error, Result};
 
 /// Statement of every operation.

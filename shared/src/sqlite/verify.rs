@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::database::Database;
 use super::fault::{Fault, cause};
-use super::lines::{CORE, Line, WORKFLOW};
+use super::lines::{CORE, SchemaLine, WORKFLOW};
 use super::migrate;
 use super::{rows, statement};
 use crate::error::{Error, Result};
@@ -223,7 +223,7 @@ fn schema(connection: &Connection, path: &Path) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-fn make(model: &Connection, line: &Line, version: u32) -> Result<()> {
+fn make(model: &Connection, line: &SchemaLine, version: u32) -> Result<()> {
     for migration in line.migrations {
         if migration.version <= version {
             model.execute_batch(migration.sql)?;

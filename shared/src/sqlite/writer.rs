@@ -14,17 +14,18 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::checkpointer::{Checkpointer, watch_log};
-use super::combine::{Next, Role, Turns};
 use super::fault::located;
 use super::known::Known;
 use super::log_stamp::LogStamp;
-use super::operation::{Adopted, Call, Job, Parked, Waited, lock, watch_commits};
+use super::operation::{Call, Parked, Waited, WaitingCall, lock, watch_commits};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
-use super::sync::channel::{Receiver, Sender, unbounded};
+use super::sync::channel::{Sender, unbounded};
 use super::sync::{Arc, Mutex, MutexGuard, OnceLock, thread};
+#[cfg(test)]
+use super::writer_core::Perform;
+use super::writer_core::{Arrived, Core, perform};
 use super::writer_lock::{HeartbeatLock, WriterLock, busy};
-use super::writer_turn::perform;
 use crate::error::{Error, Result};
 
 /// Write connection of one database, with its waiting callers.
@@ -32,31 +33,8 @@ use crate::error::{Error, Result};
 pub(super) struct Writer {
     core: Arc<Core>,
     /// Sender to the lock thread, once it runs. Dropping it ends the thread.
-    contended: OnceLock<Sender<Arc<dyn Job>>>,
+    contended: OnceLock<Sender<Arc<dyn WaitingCall>>>,
     starting: Mutex<()>,
-}
-
-/// Function that executes BEGIN or COMMIT.
-type Perform = fn(&Connection, &str) -> rusqlite::Result<()>;
-
-/// State that callers and the lock thread share.
-#[derive(Debug)]
-pub(super) struct Core {
-    path: PathBuf,
-    lock_path: PathBuf,
-    lock: WriterLock,
-    busy_timeout: Duration,
-    pub(super) connection: Mutex<Connection>,
-    pub(super) turns: Mutex<Turns>,
-    queue: Sender<Arc<dyn Job>>,
-    pub(super) queued: Receiver<Arc<dyn Job>>,
-    pub(super) poison: Arc<Poison>,
-    pub(super) checkpointer: Option<Checkpointer>,
-    /// Frames in the log after the last commit, if there is no checkpointer.
-    pub(super) frames: AtomicU32,
-    pub(super) known: Known,
-    /// Function through which the simulation makes its faults.
-    pub(super) perform: Perform,
 }
 
 impl Writer {
@@ -247,12 +225,12 @@ impl Writer {
     }
 
     /// Sender to the lock thread, which the first call starts.
-    fn lock_thread(&self) -> Result<&Sender<Arc<dyn Job>>> {
+    fn lock_thread(&self) -> Result<&Sender<Arc<dyn WaitingCall>>> {
         let _starting = lock(&self.starting);
         if let Some(sender) = self.contended.get() {
             return Ok(sender);
         }
-        let (sender, receiver) = unbounded::<Arc<dyn Job>>();
+        let (sender, receiver) = unbounded::<Arc<dyn WaitingCall>>();
         let core = Arc::clone(&self.core);
         thread::Builder::new()
             .name("queue-lock".to_owned())
@@ -275,83 +253,5 @@ impl Drop for Writer {
             self.contended = OnceLock::new();
             self.core.close();
         }
-    }
-}
-
-pub(super) enum Arrived<T, F> {
-    Leads(Call<T, F>),
-    Waits(Arc<Parked<T, F>>),
-}
-
-impl Core {
-    /// Closes the file, once no thread writes to it.
-    fn close(&self) {
-        if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.close();
-        }
-        if let Ok(nothing) = Connection::open_in_memory() {
-            *lock(&self.connection) = nothing;
-        }
-    }
-
-    pub(super) fn arrive<T, F>(&self, call: Call<T, F>) -> Arrived<T, F>
-    where
-        T: Send + 'static,
-        F: FnMut(&Connection) -> Result<T> + Send + 'static,
-    {
-        let mut turns = lock(&self.turns);
-        match turns.arrive() {
-            Role::Lead => Arrived::Leads(call),
-            Role::Follow => {
-                let job = Arc::new(Parked::new(call));
-                // Sent under the lock, so that the channel holds as many as `turns` counts.
-                if self.queue.send(job.clone()).is_err() {
-                    unreachable!("both ends of the channel are here");
-                }
-                Arrived::Waits(job)
-            }
-        }
-    }
-
-    /// Passes the lead on, or frees the connection.
-    pub(super) fn leave(&self) {
-        while let Some(next) = self.successor() {
-            if next.lead() {
-                return;
-            }
-        }
-    }
-
-    /// Next leader, if a caller waits.
-    fn successor(&self) -> Option<Arc<dyn Job>> {
-        let mut turns = lock(&self.turns);
-        match turns.leave() {
-            Next::Free => None,
-            Next::HandOver => self.queued.try_recv().ok(),
-        }
-    }
-
-    /// Leads on the lock thread, beginning with `job`, until no caller waits.
-    pub(super) fn lead_contended(&self, job: Arc<dyn Job>) {
-        let mut next = Some(job);
-        while let Some(job) = next {
-            if self.lock.exclusive().is_ok() && job.take() {
-                let joined = self.turn(&mut Adopted(&*job));
-                self.lock.release();
-                next = self.successor();
-                job.wake();
-                for job in joined {
-                    job.wake();
-                }
-            } else {
-                self.lock.release();
-                next = self.successor();
-            }
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn is_poisoned(&self) -> bool {
-        self.poison.is_set()
     }
 }

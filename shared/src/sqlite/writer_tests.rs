@@ -9,7 +9,7 @@ use super::checkpointer::move_log;
 use super::connection::{open_writer, use_wal};
 use super::options::{Durability, OpenOptions};
 use super::writer::Writer;
-use super::writer_turn::{COMMIT, perform};
+use super::writer_core::{COMMIT, perform};
 use crate::error::{Error, Result};
 
 /// Waits until one operation waits behind the leader's.

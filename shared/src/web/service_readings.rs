@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::BootTime;
 use crate::error::Result;
 use crate::queue::Queue;
-use crate::services::{Scope, ServiceUnit, Standing, found, standings};
+use crate::services::{Scope, ServiceState, ServiceUnit, found, standings};
 
 /// Time for which a reading is kept.
 const KEPT_FOR: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ pub(super) struct Service {
     pub(super) unit: ServiceUnit,
     pub(super) scope: Scope,
     /// Its standing, if systemd told it.
-    pub(super) standing: Option<Standing>,
+    pub(super) standing: Option<ServiceState>,
 }
 
 /// Services of the file, those of its user first.

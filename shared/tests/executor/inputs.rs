@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use queue_core::Clock;
 use queue_core::internals::executor::End;
-use queue_core::internals::inputs::{Inputs, Source};
+use queue_core::internals::inputs::{InputSource, Inputs};
 use queue_core::{Claim, Edge, Result, SystemClock, TaskId, Work};
 
 use crate::{Bench, PATIENCE};
@@ -13,7 +13,7 @@ use crate::{Bench, PATIENCE};
 /// Panics on two threads at once.
 struct Broken(Barrier);
 
-impl Source for Broken {
+impl InputSource for Broken {
     fn edges(&self, _: TaskId) -> Result<Vec<Edge>> {
         self.0.wait();
         panic!("planted");

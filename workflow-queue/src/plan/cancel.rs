@@ -10,7 +10,7 @@ use queue_core::queue::Change;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
-use super::ended::{Cascade, End};
+use super::ended::{Cascade, EndedTask};
 use super::writing::Writing;
 use crate::slice::{Slice, TaskChange, TaskRow};
 
@@ -29,7 +29,7 @@ impl<S: Slice> Writing<S> {
         let waits = |row: &Option<TaskRow>| row.as_ref().is_some_and(|row| row.state.is_waiting());
         let waiting = ids.iter().zip(&rows).filter(|(_, row)| waits(row));
         let waiting: BTreeSet<TaskId> = waiting.map(|(id, _)| *id).collect();
-        let ends: Vec<End> = waiting
+        let ends: Vec<EndedTask> = waiting
             .into_iter()
             .map(|id| (id, State::Cancelled))
             .collect();

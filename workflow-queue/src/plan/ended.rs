@@ -17,7 +17,7 @@ use super::writing::Writing;
 use crate::slice::{Slice, TaskChange, Waiting};
 
 /// A task with the state it ended in.
-pub(crate) type End = (TaskId, State);
+pub(crate) type EndedTask = (TaskId, State);
 
 /// The tasks that ends can reach, and the consequences so far.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ enum DependentState {
 
 impl Cascade {
     /// Loads all that can be reached if these tasks end so, or are skipped because of each other.
-    pub(crate) fn load(slice: &mut impl Slice, ends: &[End]) -> Result<Self> {
+    pub(crate) fn load(slice: &mut impl Slice, ends: &[EndedTask]) -> Result<Self> {
         let mut cascade = Self::default();
         let mut skipped = BTreeSet::new();
         let mut level = ends.to_vec();
@@ -128,7 +128,7 @@ impl Cascade {
 
 impl<S: Slice> Writing<S> {
     /// Applies ends, in this order. Returns the tasks that are skipped because of them.
-    pub(crate) fn ended(&mut self, ends: &[End]) -> Result<Vec<TaskId>> {
+    pub(crate) fn ended(&mut self, ends: &[EndedTask]) -> Result<Vec<TaskId>> {
         if ends.is_empty() {
             return Ok(Vec::new());
         }

@@ -10,7 +10,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Edge, Standing};
 
-use super::ended::End;
+use super::ended::EndedTask;
 use super::writing::Writing;
 use crate::graph::{self, Node};
 use crate::slice::{Inserted, NewRow, Slice, TaskChange, Workflow};
@@ -122,7 +122,7 @@ impl<S: Slice> Writing<S> {
         self.slice.store_edges(stored.collect())?;
         let inserted = enqueued.iter().zip(&first_states);
         let skipped = inserted.filter(|(one, first)| first.never.is_some() && !one.existed);
-        let ends: Vec<End> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();
+        let ends: Vec<EndedTask> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();
         self.ended(&ends)?;
         Ok(enqueued)
     }

@@ -5,7 +5,7 @@ use queue_core::journal::EventKind;
 use queue_core::outcome::Reason;
 use queue_core::state::State;
 
-use super::ended::{Cascade, End};
+use super::ended::{Cascade, EndedTask};
 use super::writing::Writing;
 use crate::slice::{Slice, TaskChange};
 
@@ -15,7 +15,7 @@ impl<S: Slice> Writing<S> {
         let now = self.now().wall;
         let late = self.slice.late()?;
         let count = late.len();
-        let ends: Vec<End> = late.iter().map(|one| (one.task, State::Failed)).collect();
+        let ends: Vec<EndedTask> = late.iter().map(|one| (one.task, State::Failed)).collect();
         let mut cascade = Cascade::load(&mut self.slice, &ends)?;
         for one in late {
             // An earlier late task may have been its dependency, and skipped it.

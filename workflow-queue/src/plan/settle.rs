@@ -14,7 +14,7 @@ use queue_core::queue::Reaped;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
-use super::ended::End;
+use super::ended::EndedTask;
 use super::writing::Writing;
 use crate::slice::{Conclusion, Execution, Slice};
 
@@ -213,7 +213,7 @@ struct Batch {
     /// The states in which its executions left their tasks; `None` for a batch of one.
     concluded: Option<BTreeMap<TaskId, State>>,
     /// The tasks that have ended.
-    ends: Vec<End>,
+    ends: Vec<EndedTask>,
 }
 
 impl Batch {

@@ -8,7 +8,7 @@ use queue_core::claim::{Claim, ClaimedTask};
 use queue_core::clock::{Clock, SystemClock};
 use queue_core::error::Result;
 use queue_core::internals::executor::{End, Ended, Ending, Executor};
-use queue_core::internals::inputs::{Inputs, Source};
+use queue_core::internals::inputs::{InputSource, Inputs};
 use queue_core::outcome::Outcome;
 use queue_core::queue::Queue;
 use queue_core::runtime::StopReason;
@@ -29,7 +29,7 @@ struct Held {
     go: Mutex<Receiver<()>>,
 }
 
-impl Source for Held {
+impl InputSource for Held {
     fn edges(&self, task: TaskId) -> Result<Vec<Edge>> {
         self.bench.queue.dependencies(task)
     }

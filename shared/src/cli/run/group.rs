@@ -171,24 +171,24 @@ impl Group {
     }
 
     /// States of the file's lines.
-    pub(super) fn judge<Q: Queue>(&self, queue: &Q, lines: &[Line]) -> Result<Verdict> {
+    pub(super) fn judge<Q: Queue>(&self, queue: &Q, lines: &[Line]) -> Result<LineStates> {
         let numbers: std::collections::HashMap<&[u8], usize> = lines
             .iter()
             .map(|line| (&line.key[..], line.number))
             .collect();
-        let mut verdict = Verdict::default();
+        let mut states = LineStates::default();
         self.visit(queue, |task| {
             if let Some(number) = numbers.get(task.key.as_deref().unwrap_or_default()) {
                 if task.state == State::Skipped && skip_cause::is_not_needed(queue, task.id)? {
-                    verdict.not_needed += 1;
+                    states.not_needed += 1;
                 } else {
-                    verdict.add(*number, &task);
+                    states.add(*number, &task);
                 }
             }
             Ok(())
         })?;
-        verdict.unsuccessful.sort_by_key(|one| one.line);
-        Ok(verdict)
+        states.unsuccessful.sort_by_key(|one| one.line);
+        Ok(states)
     }
 
     /// Visits every task of the group.
@@ -268,7 +268,7 @@ fn shown(path: &Path) -> String {
 
 /// States of a file's lines.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct LineStates {
     by_state: [u64; 8],
     /// Lines that were skipped because those they wait for did not fail.
     pub(super) not_needed: u64,
@@ -288,7 +288,7 @@ pub(super) struct Unsuccessful {
     pub(super) ending: String,
 }
 
-impl Verdict {
+impl LineStates {
     fn add(&mut self, line: usize, task: &Task) {
         self.by_state[task.state as usize] += 1;
         self.ids.push(task.id);

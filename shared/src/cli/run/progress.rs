@@ -12,7 +12,7 @@ use super::super::print_thread::{LineSink, PrintThread, StandardError};
 use super::super::printer::{Printer, hurry};
 use super::super::worker::LAST_LINES;
 use super::super::{Invocation, escape, moment, worker};
-use super::group::Verdict;
+use super::group::LineStates;
 use super::shown::{Show, Shown};
 use super::skips::Skips;
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ impl Drop for Bar {
 }
 
 impl Progress {
-    pub(super) fn new(printer: Printer, invocation: Invocation, before: &Verdict) -> Self {
+    pub(super) fn new(printer: Printer, invocation: Invocation, before: &LineStates) -> Self {
         let counts = Arc::new(Counts {
             ended_before: before.ended(),
             ..Counts::default()

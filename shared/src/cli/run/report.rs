@@ -10,7 +10,7 @@ use super::super::program::Context;
 use super::super::table::painted;
 use super::super::{Failure, escape, moment, select, tasks};
 use super::Arguments;
-use super::group::{Group, Verdict};
+use super::group::{Group, LineStates};
 use super::group_name::STDIN;
 use super::rerun;
 use super::source::Origin;
@@ -46,13 +46,13 @@ struct LineView<'a> {
 }
 
 /// Prints the number of unsuccessful lines that are not named, with the command that lists them.
-pub(super) fn note_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
-    let all = verdict.unsuccessful.len();
+pub(super) fn note_more<Q: Queue>(context: &Context<Q>, group: &Group, states: &LineStates) {
+    let all = states.unsuccessful.len();
     if all <= MOST_FAILED {
         return;
     }
     let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
-    let states = ended.filter(|state| *state != State::Succeeded && verdict.count(*state) > 0);
+    let states = ended.filter(|state| *state != State::Succeeded && states.count(*state) > 0);
     let states: Vec<&str> = states.map(State::as_str).collect();
     let queue = Work::Argv(vec![group.queue.clone()]).display();
     let list = format!(
@@ -71,10 +71,10 @@ pub(super) fn advise<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
     origin: &Origin,
-    verdict: &Verdict,
+    states: &LineStates,
 ) {
     let (failed, cancelled) = (State::Failed, State::Cancelled);
-    let what = match [failed, cancelled].map(|state| verdict.count(state) > 0) {
+    let what = match [failed, cancelled].map(|state| states.count(state) > 0) {
         [true, true] => Some("the failed and cancelled lines"),
         [true, false] => Some("the failed lines"),
         [false, true] => Some("the cancelled lines"),
@@ -94,8 +94,8 @@ pub(super) fn advise<Q: Queue>(
         let again = context.command(&format!("{words} {file}"));
         note(&format!("{again}{given} runs {what} again"));
     }
-    if verdict.unsuccessful.is_empty() && !verdict.ids.is_empty() {
-        let mut ids = verdict.ids.clone();
+    if states.unsuccessful.is_empty() && !states.ids.is_empty() {
+        let mut ids = states.ids.clone();
         ids.sort_unstable();
         let ids = select::show(&ids);
         let which = if ids.len() > LONGEST_IDS { "ID" } else { &ids };
@@ -105,7 +105,7 @@ pub(super) fn advise<Q: Queue>(
 }
 
 /// Numbers of lines by state, coloured if `color`, and the time they took.
-fn summary(verdict: &Verdict, ended_before: u64, took: Duration, color: bool) -> String {
+fn summary(states: &LineStates, ended_before: u64, took: Duration, color: bool) -> String {
     let mut parts = Vec::new();
     for state in [
         State::Succeeded,
@@ -113,7 +113,7 @@ fn summary(verdict: &Verdict, ended_before: u64, took: Duration, color: bool) ->
         State::Cancelled,
         State::Skipped,
     ] {
-        let number = verdict.count(state);
+        let number = states.count(state);
         let always = matches!(state, State::Succeeded | State::Failed);
         let part = format!("{number} {state}");
         match number {
@@ -124,8 +124,8 @@ fn summary(verdict: &Verdict, ended_before: u64, took: Duration, color: bool) ->
         }
     }
     for (number, what) in [
-        (verdict.not_needed, "not needed"),
-        (verdict.left(), "left"),
+        (states.not_needed, "not needed"),
+        (states.left(), "left"),
         (ended_before, "had ended before"),
     ] {
         if number > 0 {
@@ -139,18 +139,15 @@ fn summary(verdict: &Verdict, ended_before: u64, took: Duration, color: bool) ->
 /// Prints the result of the lines, and fails unless all succeeded.
 pub(super) fn report<Q: Queue>(
     context: &Context<Q>,
-    verdict: &Verdict,
+    states: &LineStates,
     ended_before: u64,
     took: Duration,
 ) -> Result<(), Failure> {
-    let (succeeded, failed) = (
-        verdict.count(State::Succeeded),
-        verdict.count(State::Failed),
-    );
-    let cancelled = verdict.count(State::Cancelled);
-    let skipped = verdict.count(State::Skipped);
-    let left = verdict.left();
-    let lines = verdict.unsuccessful.iter().map(|one| LineView {
+    let (succeeded, failed) = (states.count(State::Succeeded), states.count(State::Failed));
+    let cancelled = states.count(State::Cancelled);
+    let skipped = states.count(State::Skipped);
+    let left = states.left();
+    let lines = states.unsuccessful.iter().map(|one| LineView {
         line: one.line,
         id: one.id.0,
         state: one.state.as_str(),
@@ -161,15 +158,15 @@ pub(super) fn report<Q: Queue>(
         failed,
         cancelled,
         skipped,
-        not_needed: verdict.not_needed,
+        not_needed: states.not_needed,
         left,
         ended_before,
         took_ms: super::super::option_values::millis(took),
         unsuccessful: lines.collect(),
     };
-    let text = summary(verdict, ended_before, took, context.printer.color());
+    let text = summary(states, ended_before, took, context.printer.color());
     context.printer.of_done().say(&text, &view)?;
-    for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
+    for one in states.unsuccessful.iter().take(MOST_FAILED) {
         note(&format!(
             "line {}: {} ({}); see {}",
             one.line,

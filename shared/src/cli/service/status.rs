@@ -7,7 +7,7 @@ use super::super::table::{Column, Table, left, right, text};
 use super::super::{Failure, note, size, usage};
 use super::chosen::{self, Manager};
 use crate::queue::Queue;
-use crate::services::{self, ServiceUnit, Standing};
+use crate::services::{self, ServiceState, ServiceUnit};
 use crate::usage::Usage;
 
 /// Show state, process, restarts, memory and processor time of services
@@ -48,7 +48,7 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(unit: &'a ServiceUnit, standing: &'a Standing) -> Self {
+    fn new(unit: &'a ServiceUnit, standing: &'a ServiceState) -> Self {
         Self {
             name: &unit.name,
             unit: &unit.unit,

@@ -129,7 +129,7 @@ impl<B: Batch> Call<B> {
             }
             Self::SweepInputs => {
                 // The next sweep removes what is left.
-                let _ = inputs::Source::sweep(queue);
+                let _ = inputs::InputSource::sweep(queue);
                 Answer::InputsSwept
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::inputs::Remover;
-use super::super::inputs::{Inputs, Source};
+use super::super::inputs::{InputSource, Inputs};
 use super::preparer::not_given;
 use super::slots::{Job, Occupant};
 use super::{End, Ended, Executor, StartError};
@@ -32,7 +32,7 @@ pub(super) enum CommandInputs {
 /// Source of the outputs of a task's dependencies, and the remover of the folder they are written
 /// to.
 pub(super) struct DependencyOutputs {
-    source: Arc<dyn Source>,
+    source: Arc<dyn InputSource>,
     remover: Option<Remover>,
 }
 

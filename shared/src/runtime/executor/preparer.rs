@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::awaited_thread::AwaitedThread;
 use super::super::eventfd::{clear, new_eventfd};
-use super::super::inputs::{Inputs, Remover, Source};
+use super::super::inputs::{InputSource, Inputs, Remover};
 use super::super::shortage::{failure, no_thread};
 use super::StartError;
 use crate::claim::ClaimedTask;
@@ -68,7 +68,7 @@ impl Preparer {
     /// [`StartError::Shortage`] if there is no thread.
     pub(super) fn prepare(
         &mut self,
-        source: &Arc<dyn Source>,
+        source: &Arc<dyn InputSource>,
         task: ClaimedTask,
         cancelled: &Arc<AtomicBool>,
     ) -> Result<(), StartError> {
@@ -88,7 +88,7 @@ impl Preparer {
     }
 
     /// Returns a remover of folders; `None` if there is no thread, so that the owner removes them.
-    pub(super) fn remover(&mut self, source: &Arc<dyn Source>) -> Option<Remover> {
+    pub(super) fn remover(&mut self, source: &Arc<dyn InputSource>) -> Option<Remover> {
         self.need_thread(source).ok()?;
         Some(self.removes())
     }
@@ -105,7 +105,7 @@ impl Preparer {
         self.done.try_iter()
     }
 
-    fn need_thread(&mut self, source: &Arc<dyn Source>) -> std::io::Result<()> {
+    fn need_thread(&mut self, source: &Arc<dyn InputSource>) -> std::io::Result<()> {
         if self.thread.is_some() {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Drop for Preparer {
     }
 }
 
-fn prepare(source: &dyn Source, task: &ClaimedTask, cancelled: &AtomicBool) -> Prepared {
+fn prepare(source: &dyn InputSource, task: &ClaimedTask, cancelled: &AtomicBool) -> Prepared {
     let prepared = catch_unwind(AssertUnwindSafe(|| {
         let edges = source.edges(task.claim.task)?;
         let go_on = |_| !cancelled.load(Ordering::Relaxed);

@@ -7,12 +7,12 @@ use crate::claim::Claim;
 
 /// Executions that have not ended.
 #[derive(Debug, Default)]
-pub(super) struct Running {
+pub(super) struct Executions {
     all: Vec<Execution>,
     positions: HashMap<Claim, usize>,
 }
 
-impl Running {
+impl Executions {
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }

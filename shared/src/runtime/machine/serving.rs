@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::protocol::ClaimSlots;
-use super::running::Running;
+use super::running::Executions;
 use crate::claim::Claims;
 use crate::served::ServedQueues;
 
@@ -28,7 +28,7 @@ impl Serving {
 
     /// Slots of a claim of up to `limit` tasks while `free` slots are free. The kept slots of a queue
     /// that are in use are not kept again.
-    pub(super) fn slots(&self, limit: usize, free: usize, running: &Running) -> ClaimSlots {
+    pub(super) fn slots(&self, limit: usize, free: usize, running: &Executions) -> ClaimSlots {
         let mut kept = Vec::new();
         if self.queues.are_reserved() {
             let mut used: BTreeMap<&str, u32> = BTreeMap::new();

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use super::{Failed, Status, Step};
+use super::{Failed, SpawnStep, Status};
 
 /// Settings of the child.
 pub(super) struct Child<'a> {
@@ -98,7 +98,7 @@ pub(super) fn start(child: &Child<'_>) -> Result<(Pid, OwnedFd), Failed> {
         errno => {
             super::reap(&pidfd);
             Err(Failed {
-                step: Step::of(shared.step.load(Ordering::Relaxed)),
+                step: SpawnStep::of(shared.step.load(Ordering::Relaxed)),
                 errno: Errno::from_raw_os_error(errno),
             })
         }
@@ -128,7 +128,7 @@ fn clone(shared: &SharedMemory) -> Result<(Pid, OwnedFd), Failed> {
         // SAFETY: the system opened the descriptor for this call, and nothing else owns it.
         Some(pid) => Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) })),
         None => Err(Failed {
-            step: Step::Process,
+            step: SpawnStep::Process,
             errno: refused.unwrap_or(Errno::AGAIN),
         }),
     }
@@ -142,7 +142,7 @@ extern "C" fn become_program(shared: *mut c_void) -> c_int {
     // system and touch nothing of the C library but `errno`.
     unsafe {
         let shared = &*shared.cast::<SharedMemory>();
-        let give_up = |step: Step| -> ! {
+        let give_up = |step: SpawnStep| -> ! {
             shared.step.store(step as u32, Ordering::Relaxed);
             let errno = *libc::__errno_location();
             shared.errno.store(errno, Ordering::Relaxed);
@@ -162,11 +162,11 @@ extern "C" fn become_program(shared: *mut c_void) -> c_int {
             lower_descriptors(descriptors);
         }
         if !shared.directory.is_null() && libc::chdir(shared.directory) != 0 {
-            give_up(Step::Directory);
+            give_up(SpawnStep::Directory);
         }
         for (number, stream) in (0..).zip(shared.streams) {
             if libc::dup2(stream, number) < 0 {
-                give_up(Step::Streams);
+                give_up(SpawnStep::Streams);
             }
         }
         // This process's own descriptors close on exec; this closes those that it inherited. Linux
@@ -180,7 +180,7 @@ extern "C" fn become_program(shared: *mut c_void) -> c_int {
         );
         set_mask(0);
         libc::execve(shared.program, shared.arguments, shared.variables);
-        give_up(Step::Program)
+        give_up(SpawnStep::Program)
     }
 }
 

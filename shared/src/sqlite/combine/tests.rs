@@ -13,7 +13,7 @@ fn a_lone_caller_begins_runs_commits_and_is_told() {
     assert_eq!(turn.step(Event::Ran(Ok(()))), Action::Commit);
     assert_eq!(
         turn.step(Event::Committed(Ok(()))),
-        Action::Tell(0..1, Verdict::Committed)
+        Action::Tell(0..1, Answer::Committed)
     );
     assert_eq!(turn.step(Event::Told), Action::End);
 }
@@ -27,16 +27,16 @@ fn a_lone_statement_needs_neither_begin_nor_commit() {
         assert_eq!(turn.step(Event::Told), Action::End);
         told
     };
-    assert_eq!(told(Ok(())), Action::Tell(0..1, Verdict::Committed));
-    assert_eq!(told(Err(None)), Action::Tell(0..1, Verdict::Failed));
-    let verdicts = [
-        (Refusal::Busy, Verdict::Refused(Refusal::Busy)),
-        (Refusal::Full, Verdict::Refused(Refusal::Full)),
-        (Refusal::Error, Verdict::Unknown),
-        (Refusal::Fatal, Verdict::Unknown),
+    assert_eq!(told(Ok(())), Action::Tell(0..1, Answer::Committed));
+    assert_eq!(told(Err(None)), Action::Tell(0..1, Answer::Failed));
+    let answers = [
+        (Refusal::Busy, Answer::Refused(Refusal::Busy)),
+        (Refusal::Full, Answer::Refused(Refusal::Full)),
+        (Refusal::Error, Answer::Unknown),
+        (Refusal::Fatal, Answer::Unknown),
     ];
-    for (refusal, verdict) in verdicts {
-        assert_eq!(told(Err(Some(refusal))), Action::Tell(0..1, verdict));
+    for (refusal, answer) in answers {
+        assert_eq!(told(Err(Some(refusal))), Action::Tell(0..1, answer));
     }
 }
 
@@ -45,7 +45,7 @@ fn a_leader_that_cannot_begin_takes_no_other_down() {
     let (mut turn, _) = Turn::start();
     assert_eq!(
         turn.step(Event::Began(Err(Refusal::Busy))),
-        Action::Tell(0..1, Verdict::Refused(Refusal::Busy))
+        Action::Tell(0..1, Answer::Refused(Refusal::Busy))
     );
     assert_eq!(turn.step(Event::Told), Action::End);
 }
@@ -92,7 +92,7 @@ struct Model {
     /// Unconfirmed commits that happened all the same.
     ghosts: Vec<usize>,
     poisoned: bool,
-    told: Vec<Option<Verdict>>,
+    told: Vec<Option<Answer>>,
 }
 
 impl Model {
@@ -134,11 +134,11 @@ impl Model {
                 self.open = None;
                 Event::RolledBack(Ok(()))
             }
-            Action::Tell(range, verdict) => {
+            Action::Tell(range, answer) => {
                 assert!(!range.is_empty());
                 for index in range.clone() {
                     assert_eq!(self.told[index], None, "told once");
-                    self.told[index] = Some(*verdict);
+                    self.told[index] = Some(*answer);
                 }
                 Event::Told
             }
@@ -212,14 +212,14 @@ proptest! {
             let times = model.file.iter().filter(|&&done| done == index).count();
             let ghost = model.ghosts.contains(&index);
             match model.told[index] {
-                Some(Verdict::Committed) => prop_assert!(times == 1 && !ghost),
-                Some(Verdict::Failed) => {
+                Some(Answer::Committed) => prop_assert!(times == 1 && !ghost),
+                Some(Answer::Failed) => {
                     prop_assert!(times == 0 && !ghost && model.faulty[index]);
                 }
-                Some(Verdict::Refused(_) | Verdict::Poisoned) => {
+                Some(Answer::Refused(_) | Answer::Poisoned) => {
                     prop_assert!(times == 0 && !ghost);
                 }
-                Some(Verdict::Unknown) => prop_assert!(times == 0),
+                Some(Answer::Unknown) => prop_assert!(times == 0),
                 None => prop_assert!(false, "{index} was not told"),
             }
         }

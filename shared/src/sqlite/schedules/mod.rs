@@ -17,14 +17,14 @@ mod sync;
     reason = "see above; the database calls the rest"
 )]
 mod writer;
-mod writer_lock;
-#[path = "../writer_turn.rs"]
+#[path = "../writer_core.rs"]
 #[expect(
     dead_code,
     clippy::duplicate_mod,
     reason = "see above; the database uses the rest"
 )]
-mod writer_turn;
+mod writer_core;
+mod writer_lock;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,10 +73,10 @@ fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
             return Ok(());
         }
         if !connection.is_autocommit() {
-            super::writer_turn::perform(connection, "COMMIT")?;
+            super::writer_core::perform(connection, "COMMIT")?;
         }
     }
-    super::writer_turn::perform(connection, sql)
+    super::writer_core::perform(connection, sql)
 }
 
 /// Connection of one process to the file.

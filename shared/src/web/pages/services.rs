@@ -11,7 +11,7 @@ use super::super::service_readings::{Service, ServiceReading};
 use super::super::words::{cell, line, number, sentence};
 use super::layout::{Page, columns, form_token, table};
 use crate::queue::Queue;
-use crate::services::{Scope, Standing};
+use crate::services::{Scope, ServiceState};
 use crate::text::{size, usage};
 use crate::usage::Usage;
 
@@ -89,7 +89,7 @@ fn row<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request, service: &Service)
 }
 
 /// The state as a chip, in systemd's words.
-fn state(standing: Option<&Standing>) -> Markup {
+fn state(standing: Option<&ServiceState>) -> Markup {
     let Some(standing) = standing else {
         return html! { span.chip.s-skipped { "unknown" } };
     };

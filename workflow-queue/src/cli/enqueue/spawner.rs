@@ -8,7 +8,7 @@ use queue_core::task::TaskId;
 
 /// A running task.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct Spawner {
     pub(super) claim: Claim,
     /// The file it was claimed from.
     pub(super) database: PathBuf,
@@ -18,7 +18,7 @@ pub(super) struct Running {
 ///
 /// # Errors
 /// [`Failure::Usage`] outside of a task.
-pub(super) fn running() -> Result<Running, Failure> {
+pub(super) fn running() -> Result<Spawner, Failure> {
     let claim = Claim {
         task: TaskId(variable("QUEUE_TASK_ID", |text| text.parse().ok())?),
         token: variable("QUEUE_TOKEN", |text| text.parse().ok())?,
@@ -26,7 +26,7 @@ pub(super) fn running() -> Result<Running, Failure> {
     };
     let database = std::env::var_os("QUEUE_DB").filter(|path| !path.is_empty());
     let database = database.ok_or_else(|| outside("QUEUE_DB is not set"))?;
-    Ok(Running {
+    Ok(Spawner {
         claim,
         database: database.into(),
     })

@@ -14,20 +14,20 @@ pub(super) const STORAGE: &[Fault] = &[
     Fault {
         name: "a refused commit is acknowledged",
         file: "shared/src/sqlite/combine.rs",
-        find: "Refusal::Error | Refusal::Fatal => Verdict::Unknown",
-        replace: "Refusal::Error | Refusal::Fatal => Verdict::Committed",
+        find: "Refusal::Error | Refusal::Fatal => Answer::Unknown",
+        replace: "Refusal::Error | Refusal::Fatal => Answer::Committed",
         suite: core("sqlite::"),
     },
     Fault {
         name: "the reply comes before the commit",
         file: "shared/src/sqlite/combine.rs",
         find: "self.phase = Phase::Committing;\n                Action::Commit",
-        replace: "self.tell(self.current.end, Verdict::Committed)",
+        replace: "self.tell(self.current.end, Answer::Committed)",
         suite: core("sqlite::"),
     },
     Fault {
         name: "writing goes on after a failed fsync",
-        file: "shared/src/sqlite/writer.rs",
+        file: "shared/src/sqlite/writer_core.rs",
         find: "Fault::of(&source.0) == Fault::Sync",
         replace: "Fault::of(&source.0) == Fault::Full",
         suite: core("sqlite::"),
@@ -35,8 +35,8 @@ pub(super) const STORAGE: &[Fault] = &[
     Fault {
         name: "the failure of one operation rolls back the whole transaction",
         file: "shared/src/sqlite/combine.rs",
-        find: "self.roll_back(alone.then_some(Verdict::Failed))",
-        replace: "self.roll_back((alone || self.total > 1).then_some(Verdict::Failed))",
+        find: "self.roll_back(alone.then_some(Answer::Failed))",
+        replace: "self.roll_back((alone || self.total > 1).then_some(Answer::Failed))",
         suite: core("sqlite::"),
     },
     Fault {

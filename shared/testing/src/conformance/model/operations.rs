@@ -9,7 +9,7 @@ use super::{Ask, Ending, Entry, HANDLERS, Pair, QUEUES, Spec, worker_id};
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Outcome, Reason, Running, Settled, decide, decide_crash};
+use queue_core::outcome::{Outcome, Reason, RunningRow, Settled, decide, decide_crash};
 use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
@@ -442,8 +442,8 @@ fn request(ask: &Ask) -> ClaimRequest {
     request
 }
 
-fn running(entry: &Entry) -> Running<'_> {
-    Running {
+fn running(entry: &Entry) -> RunningRow<'_> {
+    RunningRow {
         attempt: entry.attempt,
         attempt_base: entry.attempt_base,
         crashes: entry.crashes,
