@@ -33,6 +33,16 @@ impl From<(Common, AddingVerb)> for Arguments {
     }
 }
 
+impl From<(Common, WorkerVerb)> for Arguments {
+    fn from((common, verb): (Common, WorkerVerb)) -> Self {
+        Self {
+            common,
+            overview: overview::Arguments::default(),
+            verb: Some(Verb::Worker(verb)),
+        }
+    }
+}
+
 /// The names of the verb that adds a task.
 #[derive(Subcommand)]
 enum AddingVerb {
@@ -41,12 +51,19 @@ enum AddingVerb {
     Enqueue(Box<add_task::Arguments>),
 }
 
+/// The verb `worker`, which is also parsed alone.
+#[derive(Subcommand)]
+enum WorkerVerb {
+    Worker(worker::Arguments),
+}
+
 #[derive(Subcommand)]
 enum Verb {
     #[command(flatten)]
     Adding(AddingVerb),
     Run(run::Arguments),
-    Worker(worker::Arguments),
+    #[command(flatten)]
+    Worker(WorkerVerb),
     Systemd(systemd::Arguments),
     Retry(retry::Arguments),
     Queues(queues::Arguments),
@@ -74,7 +91,7 @@ impl Verb {
         match self {
             Self::Adding(verb) => verb.run(context),
             Self::Run(arguments) => run::run(context, &arguments, &Plain {}),
-            Self::Worker(arguments) => worker::run(context, &arguments, &Plain {}),
+            Self::Worker(WorkerVerb::Worker(arguments)) => worker::run(context, &arguments, &Plain {}),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),
             Self::Queues(arguments) => queues::run::<_, Plain>(context, &arguments),
@@ -96,7 +113,7 @@ const PROGRAM: Program<FastQueue> = Program {
 };
 
 fn main() -> ExitCode {
-    cli::main::<Arguments, AddingVerb>(PROGRAM.name, |arguments, config| {
+    cli::main::<Arguments, AddingVerb, WorkerVerb>(PROGRAM.name, |arguments, config| {
         PROGRAM.run(arguments.common, config, |context| match arguments.verb {
             Some(verb) => {
                 overview::refuse(arguments.overview)?;

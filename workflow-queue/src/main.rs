@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use cli::{AddingVerb, Verb};
+use cli::{AddingVerb, Verb, WorkerVerb};
 use queue_core::cli::{Common, Program, overview};
 use queue_core::sqlite::Durability;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
@@ -35,6 +35,16 @@ impl From<(Common, AddingVerb)> for Arguments {
     }
 }
 
+impl From<(Common, WorkerVerb)> for Arguments {
+    fn from((common, verb): (Common, WorkerVerb)) -> Self {
+        Self {
+            common,
+            overview: overview::Arguments::default(),
+            verb: Some(Verb::Worker(verb)),
+        }
+    }
+}
+
 const PROGRAM: Program<WorkflowQueue> = Program {
     name: "workflow-queue",
     other: "fast-queue",
@@ -46,7 +56,7 @@ const PROGRAM: Program<WorkflowQueue> = Program {
 };
 
 fn main() -> ExitCode {
-    queue_core::cli::main::<Arguments, AddingVerb>(PROGRAM.name, |arguments, config| {
+    queue_core::cli::main::<Arguments, AddingVerb, WorkerVerb>(PROGRAM.name, |arguments, config| {
         PROGRAM.run(arguments.common, config, |context| match arguments.verb {
             Some(verb) => {
                 overview::refuse(arguments.overview)?;

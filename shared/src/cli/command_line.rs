@@ -19,14 +19,15 @@ use crate::error::Error;
 /// Reads the configuration file and parses the arguments of the process, calls `run`, reports a
 /// failure and returns the exit code.
 ///
-/// `V` has the verbs of `A` that add tasks.
-pub fn main<A, V>(
+/// `V` has the verbs of `A` that add tasks, and `W` its verb `worker`.
+pub fn main<A, V, W>(
     name: &'static str,
     run: impl FnOnce(A, Config) -> Result<(), Failure>,
 ) -> ExitCode
 where
-    A: Parser + From<(Common, V)>,
+    A: Parser + From<(Common, V)> + From<(Common, W)>,
     V: Subcommand,
+    W: Subcommand,
 {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let loaded = Config::load(name, A::command, &arguments);
@@ -40,7 +41,7 @@ where
     let coloring = coloring_of(&arguments, &config);
     report_panics(name, format);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        match (parse::<A, V>(&arguments, &config), loaded) {
+        match (parse::<A, V, W>(&arguments, &config), loaded) {
             (Err(error), _) if !error.use_stderr() => help(name, &error.render(), coloring),
             (_, Err(failure)) => Err(failure),
             (Ok(arguments), Ok(config)) => run(arguments, config),
@@ -69,9 +70,9 @@ where
     exit::code(&result)
 }
 
-/// The command line of the verbs that add tasks, without the others.
+/// The command line of some verbs, without the others.
 #[derive(Parser)]
-struct Adding<V: Subcommand> {
+struct Alone<V: Subcommand> {
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
@@ -81,16 +82,23 @@ struct Adding<V: Subcommand> {
 /// Parses the arguments, with the defaults of the configuration file.
 ///
 /// Scripts call a program once for each task, and the description of all its verbs and options takes a
-/// third of that time. So a call that seems to add a task is first parsed by the description of those
-/// verbs alone. It accepts nothing else, and all messages come from the whole description.
-fn parse<A, V>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error>
+/// third of that time. In a worker the code that makes it would stay in memory. So a call that seems to
+/// be of these verbs is first parsed by the description of them alone. It accepts nothing else, and all
+/// messages come from the whole description.
+fn parse<A, V, W>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error>
 where
-    A: Parser + From<(Common, V)>,
+    A: Parser + From<(Common, V)> + From<(Common, W)>,
     V: Subcommand,
+    W: Subcommand,
 {
-    let adds = |argument: &OsString| argument.to_str().is_some_and(argument_tips::adds);
-    if arguments.iter().any(adds)
-        && let Ok(Adding { common, verb }) = parse_all(arguments, config)
+    let has = |verb: fn(&str) -> bool| arguments.iter().any(|word| word.to_str().is_some_and(verb));
+    if has(argument_tips::adds)
+        && let Ok(Alone::<V> { common, verb }) = parse_all(arguments, config)
+    {
+        return Ok(A::from((common, verb)));
+    }
+    if has(|word| word == "worker")
+        && let Ok(Alone::<W> { common, verb }) = parse_all(arguments, config)
     {
         return Ok(A::from((common, verb)));
     }

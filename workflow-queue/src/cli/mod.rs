@@ -32,13 +32,20 @@ pub(crate) enum AddingVerb {
     Enqueue(Box<enqueue::Arguments>),
 }
 
+/// The verb `worker`, which is also parsed alone.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkerVerb {
+    Worker(worker::Arguments),
+}
+
 /// A verb of this program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     #[command(flatten)]
     Adding(AddingVerb),
     Run(cli::run::Arguments),
-    Worker(worker::Arguments),
+    #[command(flatten)]
+    Worker(WorkerVerb),
     Systemd(systemd::Arguments<worker::Leased>),
     Retry(retry::Arguments),
     #[command(visible_aliases = ["ls", "ps"])]
@@ -76,7 +83,7 @@ impl Verb {
         match self {
             Self::Adding(verb) => verb.run(context),
             Self::Run(arguments) => run::run(context, &arguments),
-            Self::Worker(arguments) => worker::run(context, &arguments),
+            Self::Worker(WorkerVerb::Worker(arguments)) => worker::run(context, &arguments),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
