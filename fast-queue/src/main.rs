@@ -91,7 +91,9 @@ impl Verb {
         match self {
             Self::Adding(verb) => verb.run(context),
             Self::Run(arguments) => run::run(context, &arguments, &Plain {}),
-            Self::Worker(WorkerVerb::Worker(arguments)) => worker::run(context, &arguments, &Plain {}),
+            Self::Worker(WorkerVerb::Worker(arguments)) => {
+                worker::run(context, &arguments, &Plain {})
+            }
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),
             Self::Queues(arguments) => queues::run::<_, Plain>(context, &arguments),

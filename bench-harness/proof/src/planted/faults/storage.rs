@@ -9,7 +9,7 @@ pub(super) const STORAGE: &[Fault] = &[
         file: "shared/src/sqlite/connection.rs",
         find: "Self::Full => 2",
         replace: "Self::Full => 1",
-        suite: workflow("command_line", "shown"),
+        suite: workflow("command_line", "durability_asked_for"),
     },
     Fault {
         name: "a refused commit is acknowledged",
