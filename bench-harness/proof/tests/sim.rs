@@ -1,18 +1,12 @@
-//! Whole systems, in short form. `SIMULATION=long` runs more seeds.
+//! Whole systems, in short form.
 
 use queue_proof::sim::{Mistake, OF_SCHEDULES, Options, Size, Tally, one, shrink, simulate};
 use queue_testing::simulation::Plant;
 
-/// So many seeds, or all if the full length was requested.
-fn seeds(few: u64, all: u64) -> std::ops::Range<u64> {
-    let is_long = std::env::var_os("SIMULATION").is_some_and(|length| length == "long");
-    0..if is_long { all } else { few }
-}
-
 #[test]
 fn no_fault_loses_a_task_runs_it_twice_or_blocks_it() {
     let mut total = Tally::default();
-    for seed in seeds(12, 30) {
+    for seed in 0..30 {
         let (tally, violations) = one(seed, &Options::default());
         assert_eq!(violations, [], "prove sim --seed {seed}");
         total += tally;
