@@ -156,7 +156,7 @@ pub fn ended_tasks_are_pruned_after_a_question_that_counts() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"{\"command\":\"true\"}\n".repeat(1200));
     sandbox.enqueue(&"{\"command\":\"exit 3\",\"max_attempts\":1}\n".repeat(2));
-    sandbox.run(&["worker", "8", "--drain"]);
+    sandbox.run(&["worker", "--slots", "8", "--drain"]);
     sandbox.ok(&["add-task", "waits", "true"]);
     let dashboard = Dashboard::start(&sandbox, &[]);
     assert!(dashboard.get("/tasks/prune").body.contains("Count them"));
