@@ -38,6 +38,23 @@ impl State {
         Self::Skipped,
     ];
 
+    /// States of a task that waits.
+    pub const WAITING: [Self; 3] = [Self::Scheduled, Self::Blocked, Self::Queued];
+
+    /// States of a task that has not ended, in which it can be cancelled.
+    pub const LIVE: [Self; 4] = [Self::Scheduled, Self::Blocked, Self::Queued, Self::Running];
+
+    /// States of a task that has ended.
+    pub const TERMINAL: [Self; 4] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// States of an ended task that can be retried.
+    pub const RETRIABLE: [Self; 3] = [Self::Failed, Self::Cancelled, Self::Skipped];
+
     /// Code in the database.
     pub const fn code(self) -> i64 {
         self as i64
@@ -145,6 +162,17 @@ mod tests {
                 .iter()
                 .all(|to| !State::Succeeded.can_become(*to))
         );
+    }
+
+    #[test]
+    fn the_named_sets_agree_with_the_transitions() {
+        for state in State::ALL {
+            assert_eq!(State::WAITING.contains(&state), state.is_waiting());
+            assert_eq!(State::LIVE.contains(&state), !state.is_terminal());
+            assert_eq!(State::TERMINAL.contains(&state), state.is_terminal());
+            let can_be_retried = state.is_terminal() && state.can_become(State::Queued);
+            assert_eq!(State::RETRIABLE.contains(&state), can_be_retried);
+        }
     }
 
     #[test]

@@ -21,12 +21,7 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Cancelled",
     refused: "cancelled",
-    states: &[
-        State::Scheduled,
-        State::Blocked,
-        State::Queued,
-        State::Running,
-    ],
+    states: &State::LIVE,
     already: Some(State::Cancelled),
     standing: None,
 };

@@ -31,9 +31,6 @@ pub(super) struct ChangeVerb {
     pub(super) standing: Option<&'static str>,
 }
 
-/// States of tasks that wait.
-pub(super) const WAITING: &[State] = &[State::Scheduled, State::Blocked, State::Queued];
-
 /// Most re-opened tasks that a report names one by one.
 const NAMED_AT_MOST: usize = 5;
 
@@ -59,7 +56,7 @@ impl ChangeVerb {
     /// Verb and state of a task that refused: to a change of waiting tasks, a running one says that a
     /// worker came first.
     fn refusal(&self, state: State) -> String {
-        if state == State::Running && self.states == WAITING {
+        if state == State::Running && self.states == State::WAITING {
             "is already running".to_owned()
         } else {
             state.standing()

@@ -99,18 +99,15 @@ fn offers<Q: Queue>(
 
 /// The newest tasks to which the verb may apply.
 fn tasks<Q: Queue>(queue: &Q, verb: &str) -> Result<Vec<Task>> {
-    let waiting = [State::Scheduled, State::Blocked, State::Queued];
-    let states = match verb {
-        "cancel" | "wait" => [waiting.as_slice(), &[State::Running]].concat(),
-        "hold" | "release" | "reprioritize" | "edit" | "start" => waiting.to_vec(),
-        "retry" => vec![State::Failed, State::Cancelled, State::Skipped],
-        "rerun" => State::ALL
-            .into_iter()
-            .filter(|one| one.is_terminal())
-            .collect(),
-        _ => Vec::new(),
+    let states: &[State] = match verb {
+        "cancel" | "wait" => &State::LIVE,
+        "hold" | "release" | "reprioritize" | "edit" | "start" => &State::WAITING,
+        "retry" => &State::RETRIABLE,
+        "rerun" => &State::TERMINAL,
+        _ => &[],
     };
-    queue.list(&ListQuery::new().states(states).limit(MOST))
+    let query = ListQuery::new().states(states);
+    queue.list(&query.limit(MOST))
 }
 
 /// The id of a task and its name.

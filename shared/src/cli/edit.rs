@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::change_selected::{self, ChangeVerb, WAITING};
+use super::change_selected::{self, ChangeVerb};
 use super::option_values::{at, exit_code, folder, millis, priority, shell};
 use super::program::Context;
 use super::select::{self, Selector};
@@ -10,6 +10,7 @@ use super::variables::variables;
 use super::{Failure, duration, number};
 use crate::clock::{Clock, SystemClock};
 use crate::queue::{Edit, Queue};
+use crate::state::State;
 use crate::task::Work;
 
 /// Change waiting tasks
@@ -106,7 +107,7 @@ const EXAMPLES: &str = "Examples:
 const VERB: ChangeVerb = ChangeVerb {
     done: "Edited",
     refused: "edited",
-    states: WAITING,
+    states: &State::WAITING,
     already: None,
     standing: None,
 };

@@ -1,10 +1,11 @@
 //! `hold`: makes waiting tasks wait until they are released.
 
 use super::Failure;
-use super::change_selected::{self, ChangeVerb, WAITING};
+use super::change_selected::{self, ChangeVerb};
 use super::program::Context;
 use super::select::{self, Selector};
 use crate::queue::Queue;
+use crate::state::State;
 
 /// Hold waiting tasks until they are released
 ///
@@ -20,7 +21,7 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Held",
     refused: "held",
-    states: WAITING,
+    states: &State::WAITING,
     already: None,
     standing: Some("is held already"),
 };

@@ -1,10 +1,11 @@
 //! `release`: ends the hold of tasks.
 
 use super::Failure;
-use super::change_selected::{self, ChangeVerb, WAITING};
+use super::change_selected::{self, ChangeVerb};
 use super::program::Context;
 use super::select::{self, Filter, Selector};
 use crate::queue::Queue;
+use crate::state::State;
 
 /// Release held tasks
 ///
@@ -19,7 +20,7 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Released",
     refused: "released",
-    states: WAITING,
+    states: &State::WAITING,
     already: None,
     standing: Some("is not held"),
 };

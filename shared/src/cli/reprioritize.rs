@@ -1,10 +1,11 @@
 //! `reprioritize`: changes the priority of waiting tasks.
 
-use super::change_selected::{self, ChangeVerb, WAITING};
+use super::change_selected::{self, ChangeVerb};
 use super::program::Context;
 use super::select::{self, Selector};
 use super::{Failure, option_values};
 use crate::queue::Queue;
+use crate::state::State;
 
 /// The tasks of one selector argument.
 type Ids = Vec<Selector>;
@@ -24,7 +25,7 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Reprioritized",
     refused: "reprioritized",
-    states: WAITING,
+    states: &State::WAITING,
     already: None,
     standing: None,
 };

@@ -56,7 +56,7 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Requeued",
     refused: "retried",
-    states: &[State::Failed, State::Cancelled, State::Skipped],
+    states: &State::RETRIABLE,
     already: None,
     standing: None,
 };

@@ -1,12 +1,13 @@
 //! `start`: lets waiting tasks start before their time.
 
-use super::change_selected::{self, ChangeVerb, WAITING};
+use super::change_selected::{self, ChangeVerb};
 use super::printer::note;
 use super::program::Context;
 use super::select::{self, Selector};
 use super::{Failure, escape, why};
 use crate::error::Result;
 use crate::queue::{Change, Queue};
+use crate::state::State;
 use crate::task::TaskId;
 
 /// Most tasks of which it is said what they still wait for.
@@ -26,7 +27,7 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Due now:",
     refused: "started early",
-    states: WAITING,
+    states: &State::WAITING,
     already: None,
     standing: Some("waits for no time"),
 };

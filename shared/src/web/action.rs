@@ -25,8 +25,6 @@ pub(super) enum Action {
     Prioritize(i32),
 }
 
-const WAITING: &[State] = &[State::Scheduled, State::Blocked, State::Queued];
-
 impl Action {
     /// The action that a form names.
     ///
@@ -106,16 +104,9 @@ impl Action {
     /// States in which it changes a task.
     pub(super) fn states(self) -> &'static [State] {
         match self {
-            Self::Retry | Self::RetryDownstream => {
-                &[State::Failed, State::Cancelled, State::Skipped]
-            }
-            Self::Cancel => &[
-                State::Scheduled,
-                State::Blocked,
-                State::Queued,
-                State::Running,
-            ],
-            Self::Hold | Self::Prioritize(_) => WAITING,
+            Self::Retry | Self::RetryDownstream => &State::RETRIABLE,
+            Self::Cancel => &State::LIVE,
+            Self::Hold | Self::Prioritize(_) => &State::WAITING,
             Self::Release => &[State::Blocked],
         }
     }
