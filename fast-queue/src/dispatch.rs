@@ -7,8 +7,8 @@ use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
-    Change, ClaimOrder, Edit, Enqueued, Gauges, Invariant, PruneRequest, Queue, Reaped, Repaired,
-    Stats, TaskCopy, Waits, WorkerInfo,
+    Backlog, Change, ClaimOrder, Edit, Enqueued, Gauges, Invariant, Monitored, PruneRequest, Queue,
+    Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::verbs;
@@ -17,9 +17,20 @@ use queue_core::task::{NewTask, Task, TaskId};
 
 use crate::queue::FastQueue;
 use crate::{
-    ageing, cancel, claim, edit, enqueue, gauges, hold, pause, prune, reap, register, release,
+    ageing, cancel, claim, edit, enqueue, hold, pause, prune, reap, register, release,
     reprioritize, rerun, retry, settings, settle, start, stats, verify, why,
 };
+
+impl Monitored for FastQueue {
+    fn backlog(&self) -> Result<Vec<Backlog>> {
+        self.database().read(verbs::backlog)
+    }
+
+    fn gauges(&self) -> Result<Gauges> {
+        let read = |connection: &_| verbs::gauges(connection, None);
+        self.database().read(read)
+    }
+}
 
 impl Queue for FastQueue {
     type Tx<'a> = rusqlite::Transaction<'a>;
@@ -76,10 +87,6 @@ impl Queue for FastQueue {
 
     fn stats(&self) -> Result<Stats> {
         stats::stats(self)
-    }
-
-    fn gauges(&self) -> Result<Gauges> {
-        gauges::gauges(self)
     }
 
     fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {

@@ -97,7 +97,6 @@ mod claim;
 mod dispatch;
 mod edit;
 mod enqueue;
-mod gauges;
 mod guard;
 mod hold;
 #[cfg(test)]
@@ -130,9 +129,10 @@ pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, Damaged, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
-    Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Gauges, Invariant,
-    LimitGauge, ListQuery, PruneRequest, Queue, QueueGauges, QueueInfo, Reaped, Repaired,
-    RetryPlan, ScheduleStanding, Serves, Stats, TaskCopy, Waiter, Waits, WorkerInfo,
+    Backlog, Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Gauges,
+    Invariant, LimitGauge, ListQuery, Monitored, PruneRequest, Queue, QueueGauges, QueueInfo,
+    Reaped, Repaired, RetryPlan, ScheduleStanding, Serves, Stats, TaskCopy, Waiter, Waits,
+    WorkerInfo,
 };
 pub use queue_core::random::{Random, SystemRandom};
 #[cfg(feature = "tokio")]

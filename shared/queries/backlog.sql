@@ -1,4 +1,4 @@
--- Handler queues with queued tasks, unless they are paused. Each step goes to the first entry of
+-- Handler queues with queued tasks, paused ones only if ?2. Each step goes to the first entry of
 -- the next queue in the claim index, so that queues without tasks cost nothing, however many there
 -- are.
 WITH RECURSIVE ready (id) AS (
@@ -10,5 +10,5 @@ WITH RECURSIVE ready (id) AS (
 )
 SELECT q.id, q.name, q.handler
 FROM ready CROSS JOIN queue_queues AS q ON q.id = ready.id
-WHERE q.paused_at IS NULL
+WHERE ?2 OR q.paused_at IS NULL
 LIMIT ?1

@@ -5,14 +5,18 @@ mod alert;
 mod backlog;
 mod change;
 mod edit;
+mod enqueued;
 mod fact;
 mod finding;
 pub mod gauges;
 mod list_query;
-mod occupancy;
+mod monitored;
 mod prune_request;
+mod queue_info;
+mod reaped;
 mod retry_plan;
 mod schedule_standing;
+mod stats;
 mod task_copy;
 mod wait;
 mod waits;
@@ -25,14 +29,18 @@ pub use self::alert::{Alert, AlertChange, AlertKind, AlertPhase, AlertRule, Aler
 pub use self::backlog::Backlog;
 pub use self::change::Change;
 pub use self::edit::Edit;
+pub use self::enqueued::Enqueued;
 pub use self::fact::{Fact, FactValue};
 pub use self::finding::{Finding, Invariant, Repaired};
 pub use self::gauges::{Gauges, LimitGauge, QueueGauges};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
-pub use self::occupancy::Occupancy;
+pub use self::monitored::Monitored;
 pub use self::prune_request::PruneRequest;
+pub use self::queue_info::QueueInfo;
+pub use self::reaped::Reaped;
 pub use self::retry_plan::RetryPlan;
 pub use self::schedule_standing::ScheduleStanding;
+pub use self::stats::Stats;
 pub use self::task_copy::TaskCopy;
 pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
@@ -43,8 +51,7 @@ use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
 use crate::coordination::{Coordination, Wake};
 use crate::error::{Error, Result};
-use crate::hook::HookStanding;
-use crate::journal::{Event, Rollup, Span, of_task};
+use crate::journal::{Event, of_task};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::settings::{FileSetting, FileSettings};
@@ -65,7 +72,7 @@ pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// Every method may fail with [`Error::Busy`] (nothing was written) and [`Error::Unusable`]; every
 /// writing one with [`Error::CommitUnknown`] and [`Error::Promoted`].
-pub trait Queue: Send + Sync + 'static {
+pub trait Queue: Monitored + Send + Sync + 'static {
     /// Transaction of the caller's on the same file.
     type Tx<'a>;
 
@@ -147,38 +154,6 @@ pub trait Queue: Send + Sync + 'static {
     /// from being deleted. `None` if there is no such task.
     fn log_keeper(&self) -> Result<Option<TaskId>> {
         Ok(None)
-    }
-
-    /// Adds new tasks and events to the sums of their queues, which [`rollups`](Self::rollups) reads: at
-    /// most `steps` times 10,000 of each. Returns true if nothing was left. Any number of processes may
-    /// do it: each task and event is added once.
-    fn fold(&self, steps: usize) -> Result<bool> {
-        let _ = steps;
-        Ok(true)
-    }
-
-    /// Sums of the queues in the spans that begin at `from` or later, by time, as far as somebody folded
-    /// them. Those of all time begin at 0. Empty without a log.
-    fn rollups(&self, span: Span, from: Timestamp) -> Result<Vec<Rollup>> {
-        let _ = (span, from);
-        Ok(Vec::new())
-    }
-
-    /// Alerts of the file, by name; none for an engine without.
-    fn alerts(&self) -> Result<Vec<Alert>> {
-        Ok(Vec::new())
-    }
-
-    /// Stores the next state of an alert, and its change as an event. Returns false if somebody else has
-    /// changed the alert since it was read: nothing is stored then.
-    fn record_alert(
-        &self,
-        alert: &Alert,
-        next: AlertState,
-        change: Option<AlertChange>,
-    ) -> Result<bool> {
-        let _ = (alert, next, change);
-        Ok(false)
     }
 
     /// Takes back tasks that workers of an older version could not read and set aside, if this
@@ -321,16 +296,6 @@ pub trait Queue: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// The next firing of the schedules, and those that are set aside.
-    fn schedule_standing(&self) -> Result<ScheduleStanding> {
-        Ok(ScheduleStanding::default())
-    }
-
-    /// The standing of every hook, by name.
-    fn hook_standings(&self) -> Result<Vec<HookStanding>> {
-        Ok(Vec::new())
-    }
-
     /// Reason for this engine to refuse tasks, if the file belongs to another engine.
     ///
     /// # Errors
@@ -341,18 +306,6 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Every handler queue that a task or a setting ever named.
     fn queues(&self) -> Result<Vec<QueueInfo>>;
-
-    /// Handler queues with queued tasks, except paused ones: the first 256. Its cost depends on their
-    /// number alone, not on that of their tasks.
-    fn backlog(&self) -> Result<Vec<Backlog>>;
-
-    /// Handler queues with running or scheduled tasks. Its cost depends on the number of those tasks, of
-    /// which some 20,000 are looked at.
-    fn occupancy(&self) -> Result<Vec<Occupancy>>;
-
-    /// Numbers of tasks by queue and state, counted up to a bound (see [`gauges`]), and of running tasks
-    /// by limit. Takes some milliseconds, however many tasks there are.
-    fn gauges(&self) -> Result<Gauges>;
 
     /// True if a task or a setting ever named the queue.
     fn knows_queue(&self, name: &str) -> Result<bool> {
@@ -539,62 +492,4 @@ pub trait Queue: Send + Sync + 'static {
     /// Computes anew rows that [`verify`](Self::verify) found wrong and that follow from other
     /// rows: counters, marks and edges. Returns its changes.
     fn repair(&self) -> Result<Vec<Repaired>>;
-}
-
-/// Result for one task of an enqueue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Enqueued {
-    /// Id of the task: a new one, or that of the earlier task with the same key.
-    pub id: TaskId,
-    /// True if an earlier task has the same key.
-    pub existed: bool,
-}
-
-/// Task returned from a dead worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reaped {
-    /// Claim of the dead worker.
-    pub claim: Claim,
-    /// New state of the task: queued, failed or cancelled.
-    pub state: State,
-}
-
-/// Number of tasks in each state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Counts, indexed by a state's code.
-    pub by_state: [u64; 8],
-    /// Number of held tasks, which are among the blocked ones.
-    pub held: u64,
-    /// Time at which the next scheduled task comes due.
-    pub next_due: Option<Timestamp>,
-}
-
-impl Stats {
-    /// Number of tasks in `state`.
-    pub fn count(&self, state: State) -> u64 {
-        self.by_state[state as usize]
-    }
-
-    /// Number of tasks in all states.
-    pub fn total(&self) -> u64 {
-        self.by_state.iter().sum()
-    }
-}
-
-/// Handler queue: a queue's part for commands, or for one handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueueInfo {
-    /// Name of the queue.
-    pub name: String,
-    /// Handler; '' for commands.
-    pub handler: String,
-    /// Time at which it was paused, if it is.
-    pub paused_at: Option<Timestamp>,
-    /// Number of queued tasks.
-    pub queued: u64,
-    /// Ageing, by which low priorities come to run, if it is set.
-    pub ageing: Option<Ageing>,
 }

@@ -12,9 +12,9 @@ use queue_core::hook::HookStanding;
 use queue_core::journal::{Event, Rollup, Span, of_task};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
-    Alert, AlertChange, AlertState, Change, ClaimOrder, Edit, Enqueued, Fact, Gauges, Invariant,
-    PruneRequest, Queue, Reaped, Repaired, RetryPlan, ScheduleStanding, Stats, TaskCopy, Waits,
-    WorkerInfo,
+    Alert, AlertChange, AlertState, Backlog, Change, ClaimOrder, Edit, Enqueued, Fact, Gauges,
+    Invariant, Monitored, PruneRequest, Queue, Reaped, Repaired, RetryPlan, ScheduleStanding,
+    Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::{aside, verbs};
@@ -32,6 +32,46 @@ use crate::sqlite::{
     take_back, trim_log, verify, why,
 };
 use crate::submission::Submission;
+
+impl Monitored for WorkflowQueue {
+    fn backlog(&self) -> Result<Vec<Backlog>> {
+        self.database().read(verbs::backlog)
+    }
+
+    fn gauges(&self) -> Result<Gauges> {
+        gauges::gauges(self)
+    }
+
+    fn fold(&self, steps: usize) -> Result<bool> {
+        fold::fold(self, steps)
+    }
+
+    fn rollups(&self, span: Span, from: Timestamp) -> Result<Vec<Rollup>> {
+        self.read(|connection| sums::rollups(connection, span, from))
+    }
+
+    fn alerts(&self) -> Result<Vec<Alert>> {
+        self.read(alert::alerts)
+    }
+
+    fn record_alert(
+        &self,
+        alert: &Alert,
+        next: AlertState,
+        change: Option<AlertChange>,
+    ) -> Result<bool> {
+        let alert = alert.clone();
+        self.write(move |writing| alert::record(writing, &alert, next, change))
+    }
+
+    fn schedule_standing(&self) -> Result<ScheduleStanding> {
+        self.read(schedules::standing)
+    }
+
+    fn hook_standings(&self) -> Result<Vec<HookStanding>> {
+        self.read(hooks::standings)
+    }
+}
 
 impl Queue for WorkflowQueue {
     type Tx<'a> = rusqlite::Transaction<'a>;
@@ -125,28 +165,6 @@ impl Queue for WorkflowQueue {
         trim_log::keeper(self)
     }
 
-    fn fold(&self, steps: usize) -> Result<bool> {
-        fold::fold(self, steps)
-    }
-
-    fn rollups(&self, span: Span, from: Timestamp) -> Result<Vec<Rollup>> {
-        self.read(|connection| sums::rollups(connection, span, from))
-    }
-
-    fn alerts(&self) -> Result<Vec<Alert>> {
-        self.read(alert::alerts)
-    }
-
-    fn record_alert(
-        &self,
-        alert: &Alert,
-        next: AlertState,
-        change: Option<AlertChange>,
-    ) -> Result<bool> {
-        let alert = alert.clone();
-        self.write(move |writing| alert::record(writing, &alert, next, change))
-    }
-
     fn take_back(&self) -> Result<usize> {
         if self.database().read(aside::readable)?.is_empty() {
             return Ok(0);
@@ -167,20 +185,8 @@ impl Queue for WorkflowQueue {
         fire::fire(self)
     }
 
-    fn gauges(&self) -> Result<Gauges> {
-        gauges::gauges(self)
-    }
-
     fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {
         next_waiting::next_waiting(self, state, limit)
-    }
-
-    fn schedule_standing(&self) -> Result<ScheduleStanding> {
-        self.read(schedules::standing)
-    }
-
-    fn hook_standings(&self) -> Result<Vec<HookStanding>> {
-        self.read(hooks::standings)
     }
 
     fn refuses(&self) -> Result<Option<Error>> {

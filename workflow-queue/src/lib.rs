@@ -89,9 +89,9 @@ pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, Damaged, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
-    Alert, AlertChange, AlertKind, AlertPhase, AlertRule, AlertState, Change, ClaimOrder,
+    Alert, AlertChange, AlertKind, AlertPhase, AlertRule, AlertState, Backlog, Change, ClaimOrder,
     DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Gauges, Invariant, LimitGauge,
-    ListQuery, PruneRequest, Queue, QueueGauges, QueueInfo, Reaped, Repaired, RetryPlan,
+    ListQuery, Monitored, PruneRequest, Queue, QueueGauges, QueueInfo, Reaped, Repaired, RetryPlan,
     ScheduleStanding, Serves, Stats, TaskCopy, Waiter, Waits, WorkerInfo,
 };
 pub use queue_core::random::{Random, SystemRandom};

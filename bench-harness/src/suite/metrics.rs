@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use queue_core::outcome::{Outcome, Settlement};
+use queue_core::queue::Monitored as _;
 use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
 use queue_core::watch::{Form, Metrics};

@@ -68,7 +68,7 @@ impl Values {
                 Vec::new()
             },
             queues: if has(AlertKind::Queued) {
-                queue.gauges()?.queues
+                queue.gauges()?.handler_queues
             } else {
                 Vec::new()
             },

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::hook::HookStanding;
 use crate::journal::{AttemptEnd, Histogram, Span, Sums};
-use crate::queue::{Gauges, Queue, QueueGauges};
+use crate::queue::{LimitGauge, Queue, QueueGauges};
 use crate::state::State;
 
 /// Most queues, and most limits, with labels of their own. The others share one.
@@ -145,9 +145,9 @@ const fn family(kind: Kind, name: &'static str, labels: Labelled, help: &'static
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     program: &'static str,
-    gauges: Gauges,
-    /// Age of the oldest queued task by queue.
-    ages: HashMap<String, Duration>,
+    now: Timestamp,
+    queues: Vec<QueueGauges>,
+    limits: Vec<LimitGauge>,
     /// Free slots by queue.
     free: HashMap<String, u64>,
     workers: u64,
@@ -169,12 +169,9 @@ impl Metrics {
     /// # Errors
     /// The errors of the queue. A reading of the machine that fails is left out.
     pub fn read<Q: Queue>(queue: &Q, program: &'static str) -> Result<Self> {
-        let now = queue.now().wall;
         let gauges = queue.gauges()?;
-        let age = |since| Duration::from_millis(u64::try_from(now.since(since)).unwrap_or(0));
-        let oldest = oldest(queue)?.into_iter();
-        let ages = oldest.map(|(name, since)| (name, age(since))).collect();
-        let (free, workers) = slots(queue, &gauges.queues)?;
+        let queues = gauges.queues();
+        let (free, workers) = slots(queue, &queues)?;
         let sums = if queue.keeps_log() {
             let all = queue.rollups(Span::All, Timestamp(0))?.into_iter();
             Some(all.map(|one| (one.queue, one.sums)).collect())
@@ -184,8 +181,9 @@ impl Metrics {
         let path = queue.coordination().location().path();
         Ok(Self {
             program,
-            gauges,
-            ages,
+            now: queue.now().wall,
+            queues,
+            limits: gauges.limits,
             free,
             workers,
             sums,
@@ -220,8 +218,8 @@ impl Metrics {
     }
 
     fn put_queues(&self, text: &mut Exposition) {
-        let labels = Labels::of(self.gauges.queues.iter().map(|queue| queue.name.as_str()));
-        let queues = &self.gauges.queues;
+        let queues = &self.queues;
+        let labels = Labels::of(queues.iter().map(|queue| queue.name.as_str()));
         text.family(&TASKS);
         let counts = labels.sum(queues, |queue| {
             (
@@ -236,9 +234,11 @@ impl Metrics {
         }
         text.family(&AGE);
         let mut ages: HashMap<&str, Duration> = HashMap::new();
-        for (name, age) in &self.ages {
-            let oldest = ages.entry(labels.label(name)).or_default();
-            *oldest = (*oldest).max(*age);
+        for queue in queues {
+            let age = queue.since.map_or(0, |since| self.now.since(since));
+            let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+            let oldest = ages.entry(labels.label(&queue.name)).or_default();
+            *oldest = (*oldest).max(age);
         }
         for label in labels.all() {
             let age = ages.get(label).copied().unwrap_or_default();
@@ -263,7 +263,7 @@ impl Metrics {
     fn put_workers(&self, text: &mut Exposition) {
         text.family(&WORKERS);
         text.sample(&WORKERS, &[], Value::Number(self.workers));
-        let limits = &self.gauges.limits;
+        let limits = &self.limits;
         if !limits.is_empty() {
             let labels = Labels::of(limits.iter().map(|limit| limit.name.as_str()));
             text.family(&LIMIT);
@@ -279,7 +279,7 @@ impl Metrics {
             return;
         };
         // The queues in the order in which they were first named: one that has a label keeps it.
-        let named = self.gauges.queues.iter().map(|queue| queue.name.as_str());
+        let named = self.queues.iter().map(|queue| queue.name.as_str());
         let labels = Labels::of(named);
         let mut by_label: Vec<(&str, Sums)> =
             labels.all().map(|label| (label, Sums::default())).collect();
@@ -376,19 +376,6 @@ fn times<'s>(family: &Family, sums: &'s Sums) -> &'s Histogram {
 
 fn micros(time: Duration) -> Value {
     Value::Micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
-}
-
-/// Time since which the oldest queued task of each queue could run.
-///
-/// # Errors
-/// The errors of the queue.
-pub(crate) fn oldest<Q: Queue>(queue: &Q) -> Result<HashMap<String, Timestamp>> {
-    let mut oldest: HashMap<String, Timestamp> = HashMap::new();
-    for one in queue.backlog()? {
-        let since = oldest.entry(one.queue).or_insert(one.since);
-        *since = (*since).min(one.since);
-    }
-    Ok(oldest)
 }
 
 /// Free slots of living workers by queue, and the number of these workers. A worker that serves several

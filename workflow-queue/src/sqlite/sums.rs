@@ -221,7 +221,7 @@ pub(super) fn decode(row: &Row<'_>, index: usize) -> Result<Sums> {
 mod tests {
     use queue_core::clock::Timestamp;
     use queue_core::journal::Span;
-    use queue_core::queue::Queue as _;
+    use queue_core::queue::{Monitored as _, Queue as _};
     use queue_core::task::NewTask;
 
     use super::{add, next};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use queue_core::clock::Timestamp;
 use queue_core::hook::HookTarget;
 use queue_core::outcome::Outcome;
-use queue_core::queue::{AlertKind, AlertPhase, AlertRule, Queue as _};
+use queue_core::queue::{AlertKind, AlertPhase, AlertRule, Monitored as _, Queue as _};
 use queue_core::task::NewTask;
 use queue_core::watch::deliver::{Change, HookStore, Letter};
 use queue_core::watch::judge_alerts;

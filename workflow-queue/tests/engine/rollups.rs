@@ -9,7 +9,7 @@ use queue_core::clock::{Clock, Timestamp};
 use queue_core::journal::{AttemptEnd, Rollup, Span, Sums};
 use queue_core::maintenance::restore;
 use queue_core::outcome::Outcome;
-use queue_core::queue::{PruneRequest, Queue as _};
+use queue_core::queue::{Monitored as _, PruneRequest, Queue as _};
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::task::NewTask;

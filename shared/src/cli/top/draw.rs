@@ -11,8 +11,9 @@ use super::super::table::{Column, Table, cut, left, right, text};
 use super::super::{escape, moment, tasks, usage};
 use super::keys::{About, Change, Keys, Panel, Row, View};
 use super::rates::Rates;
-use super::reading::{Caption, QueueRow, Reading};
+use super::reading::{Caption, Reading};
 use crate::clock::Timestamp;
+use crate::queue::QueueGauges;
 use crate::queue::gauges::MOST_QUEUED;
 use crate::state::State;
 use crate::task::Task;
@@ -288,21 +289,17 @@ fn queues(scene: &Scene<'_>) -> Table {
     columns.extend([left("CLAIMS").dropped(3), text("QUEUE")]);
     let mut table = Table::new(&columns);
     for row in &scene.reading.queues {
-        let count = |state| row.gauges.count(state).to_string();
+        let count = |state| row.count(state).to_string();
         let oldest = row.since.map(|since| age(since, scene.now));
-        let claims = if row.gauges.is_paused {
-            "paused"
-        } else {
-            "open"
-        };
-        let name = &row.gauges.name;
+        let claims = if row.is_paused { "paused" } else { "open" };
+        let name = &row.name;
         let mut cells = vec![
             queued(row),
             or_dash(oldest),
             count(State::Running),
             count(State::Scheduled),
             count(State::Blocked),
-            row.gauges.held.to_string(),
+            row.held.to_string(),
             count(State::Failed),
         ];
         if let Some(rates) = rates {
@@ -316,8 +313,8 @@ fn queues(scene: &Scene<'_>) -> Table {
 }
 
 /// Number of queued tasks; `+` if they are more than are counted.
-fn queued(row: &QueueRow) -> String {
-    let count = row.gauges.count(State::Queued);
+fn queued(row: &QueueGauges) -> String {
+    let count = row.count(State::Queued);
     let more = if count >= MOST_QUEUED { "+" } else { "" };
     format!("{count}{more}")
 }

@@ -31,8 +31,8 @@ impl Row {
     /// The rows of a reading, in the order in which they are shown.
     pub(super) fn all(reading: &Reading) -> Vec<Self> {
         let queues = reading.queues.iter().map(|row| Self::Queue {
-            name: row.gauges.name.clone(),
-            is_paused: row.gauges.is_paused,
+            name: row.name.clone(),
+            is_paused: row.is_paused,
         });
         let running = reading.running.iter().map(|(task, _)| Self::Running {
             id: task.id,

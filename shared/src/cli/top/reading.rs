@@ -9,11 +9,10 @@ use super::rates::{QueueTotals, Rates, Totals};
 use crate::clock::{Now, Timestamp};
 use crate::error::Result;
 use crate::journal::{Rollup, Span};
-use crate::queue::gauges::{MOST_OTHERS, MOST_QUEUED, MOST_QUEUED_IN_ALL};
+use crate::queue::gauges::sum;
 use crate::queue::{Alert, Queue, QueueGauges};
 use crate::state::State;
 use crate::task::Task;
-use crate::watch::metrics::oldest;
 
 /// Most failed tasks.
 const MOST_FAILED: usize = 20;
@@ -28,26 +27,9 @@ const MOST_STEPS: usize = 4;
 /// has begun.
 const RECENT_MS: i64 = 5 * 60_000;
 
-/// States of tasks that have not ended.
-const LIVE: [State; 4] = [
-    State::Scheduled,
-    State::Blocked,
-    State::Queued,
-    State::Running,
-];
-
-/// A queue, and the time since which its oldest queued task could run.
-#[derive(Clone, Debug)]
-pub(super) struct QueueRow {
-    pub(super) gauges: QueueGauges,
-    pub(super) since: Option<Timestamp>,
-}
-
-impl QueueRow {
-    /// True if tasks of the queue wait or run.
-    fn is_busy(&self) -> bool {
-        LIVE.iter().any(|state| self.gauges.count(*state) > 0)
-    }
+/// True if tasks of the queue wait or run.
+fn is_busy(queue: &QueueGauges) -> bool {
+    State::LIVE.iter().any(|state| queue.count(*state) > 0)
 }
 
 /// A file at one moment.
@@ -55,7 +37,7 @@ impl QueueRow {
 pub(super) struct Reading {
     pub(super) now: Now,
     /// Queues, those with waiting or running tasks first; of a filter, its queue alone.
-    pub(super) queues: Vec<QueueRow>,
+    pub(super) queues: Vec<QueueGauges>,
     /// Number of their tasks by state, and true if there may be more.
     pub(super) counts: Vec<(State, u64, bool)>,
     /// Number of their held tasks, which are among the blocked ones.
@@ -81,15 +63,8 @@ impl Reading {
     /// As the engine.
     pub(super) fn read<Q: Queue>(queue: &Q, folds: bool, only: Option<&str>) -> Result<Self> {
         let now = queue.now();
-        let mut since = oldest(queue)?;
-        let gauges = queue.gauges()?.queues.into_iter();
-        let mut queues: Vec<QueueRow> = gauges
-            .map(|gauges| QueueRow {
-                since: since.remove(&gauges.name),
-                gauges,
-            })
-            .collect();
-        queues.sort_by_key(|row| !row.is_busy());
+        let mut queues = queue.gauges()?.queues();
+        queues.sort_by_key(|queue| !is_busy(queue));
         let living = queue.live_workers()?;
         let known = queue.workers()?;
         let alerts = queue.alerts()?.into_iter().filter(Alert::is_firing);
@@ -110,7 +85,7 @@ impl Reading {
             reading.totals.take(folded(queue)?);
         }
         if let Some(only) = only {
-            reading.queues.retain(|row| row.gauges.name == only);
+            reading.queues.retain(|queue| queue.name == only);
             reading.count_tasks();
         }
         reading.queues.truncate(MOST_QUEUES);
@@ -126,26 +101,20 @@ impl Reading {
 
     /// Counts the tasks of the queues.
     pub(super) fn count_tasks(&mut self) {
-        let rows = self.queues.iter();
         let count = |state| {
-            let counts = rows.clone().map(|row| row.gauges.count(state));
-            let sum = counts.clone().fold(0, u64::saturating_add);
-            let is_bound = if state == State::Queued {
-                sum >= MOST_QUEUED_IN_ALL || counts.max() >= Some(MOST_QUEUED)
-            } else {
-                sum >= MOST_OTHERS
-            };
-            (state, sum, is_bound)
+            let (count, is_bound) = sum(&self.queues, state);
+            (state, count, is_bound)
         };
         self.counts = QueueGauges::COUNTED.map(count).into();
-        self.held = rows.map(|row| row.gauges.held).fold(0, u64::saturating_add);
+        let held = self.queues.iter().map(|queue| queue.held);
+        self.held = held.fold(0, u64::saturating_add);
     }
 
     /// Totals from the last id and the tasks that have not ended, if these are counted whole.
     fn counted(&self, last_id: i64) -> Totals {
         let mut live = 0_i64;
         let mut is_whole = true;
-        for (count, is_bound) in LIVE.map(|state| self.count(state)) {
+        for (count, is_bound) in State::LIVE.map(|state| self.count(state)) {
             live = live.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
             is_whole &= !is_bound;
         }
@@ -218,7 +187,7 @@ impl Caption {
 
 #[cfg(test)]
 mod tests {
-    use super::{QueueRow, Reading};
+    use super::Reading;
     use crate::queue::QueueGauges;
     use crate::queue::gauges::MOST_QUEUED;
     use crate::state::State;
@@ -230,15 +199,12 @@ mod tests {
         gauges.add(State::Running, 2);
         gauges.add(State::Failed, 9);
         let mut reading = Reading {
-            queues: vec![QueueRow {
-                gauges,
-                since: None,
-            }],
+            queues: vec![gauges],
             ..Reading::default()
         };
         reading.count_tasks();
         assert_eq!(reading.counted(100).ended, Some(68));
-        reading.queues[0].gauges.add(State::Queued, MOST_QUEUED);
+        reading.queues[0].add(State::Queued, MOST_QUEUED);
         reading.count_tasks();
         let totals = reading.counted(100);
         assert_eq!((totals.enqueued, totals.ended), (100, None));

@@ -15,7 +15,6 @@ mod hold;
 mod list;
 mod named;
 mod next_waiting;
-mod occupancy;
 mod one_line;
 mod output;
 mod pause;
@@ -46,7 +45,6 @@ pub use hold::{add_hold, is_held};
 pub use list::{last_failed, last_id, list};
 pub use named::{keyed, named};
 pub use next_waiting::next_waiting;
-pub use occupancy::occupancy;
 pub use output::{attempt_of, output, output_of, store_output};
 pub use pause::set_paused;
 pub use prune::{Keeper, Pruned, delete_logs, prune};
@@ -78,7 +76,6 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         list::STATEMENTS,
         named::STATEMENTS,
         next_waiting::STATEMENTS,
-        occupancy::STATEMENTS,
         output::STATEMENTS,
         pause::STATEMENTS,
         prune::STATEMENTS,

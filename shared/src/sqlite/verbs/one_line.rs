@@ -24,8 +24,6 @@ macro_rules! answered_by_database {
             keyed(key: &[u8]) -> Option<$crate::task::TaskId>;
             last_id() -> Option<$crate::task::TaskId>;
             queues() -> Vec<$crate::queue::QueueInfo>;
-            backlog() -> Vec<$crate::queue::Backlog>;
-            occupancy() -> Vec<$crate::queue::Occupancy>;
             settings() -> $crate::settings::FileSettings;
             file_id() -> i64;
         }

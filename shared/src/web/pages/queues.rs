@@ -11,9 +11,10 @@ use super::super::reply::{Problem, Reply};
 use super::super::request::{Request, query_of};
 use super::super::words::{ago, cell, line, number};
 use super::layout::{Page, columns, form_token, table};
-use crate::clock::Timestamp;
 use crate::journal::{Rollup, Span};
-use crate::queue::{Occupancy, Queue, QueueInfo, WorkerInfo};
+use crate::queue::gauges::sum;
+use crate::queue::{Queue, QueueGauges, QueueInfo, WorkerInfo};
+use crate::state::State;
 use crate::text::{duration, moment};
 
 /// Most queues of a page.
@@ -86,7 +87,6 @@ fn row<Q: Queue>(
     let now = dashboard.now();
     let workers = numbers.workers(queue);
     let tasks = query_of([("queue", queue.name.clone())]);
-    let occupancy = numbers.occupancy(queue);
     let dash = html! { span.dim { "–" } };
     html! {
         tr id={ "q-" (queue.name) "-" (queue.handler) } {
@@ -104,23 +104,15 @@ fn row<Q: Queue>(
             }
             td.number data-label="queued" { (number(queue.queued)) }
             td.number data-label="oldest" {
-                @match numbers.oldest(queue) {
+                @match numbers.gauges(queue).and_then(|one| one.since) {
                     Some(since) => time datetime=(moment::iso(since)) {
                         (moment::rough(moment::away(since, now)))
                     },
                     None => (dash),
                 }
             }
-            td.number data-label="running" { (number(occupancy.map_or(0, |one| one.running))) }
-            td.number data-label="scheduled" {
-                @match occupancy {
-                    Some(one) => { @match one.scheduled {
-                        Some(count) => (number(count)),
-                        None => "many",
-                    } }
-                    None => "0",
-                }
-            }
+            td.number data-label="running" { (numbers.count(queue, State::Running)) }
+            td.number data-label="scheduled" { (numbers.count(queue, State::Scheduled)) }
             td.number data-label="workers" { (number(workers as u64)) }
             @if dashboard.queue.keeps_log() { (rates(numbers, queue)) }
             td {
@@ -154,8 +146,9 @@ fn rates(numbers: &Numbers<'_>, queue: &QueueInfo) -> Markup {
 struct Numbers<'a> {
     living: &'a [WorkerInfo],
     rates: &'a HashMap<&'a str, Rates>,
-    backlogs: HashMap<(String, String), Timestamp>,
-    occupancies: HashMap<(String, String), Occupancy>,
+    gauges: HashMap<(String, String), QueueGauges>,
+    /// States with more tasks than are counted.
+    bounded: Vec<State>,
 }
 
 impl<'a> Numbers<'a> {
@@ -163,17 +156,15 @@ impl<'a> Numbers<'a> {
         queue: &Q,
         (living, rates): (&'a [WorkerInfo], &'a HashMap<&'a str, Rates>),
     ) -> crate::Result<Self> {
-        let backlogs = queue.backlog()?.into_iter();
-        let occupancies = queue.occupancy()?.into_iter();
+        let gauges = queue.gauges()?.handler_queues;
+        let is_bound = |state: &State| sum(&gauges, *state).1;
+        let bounded = QueueGauges::COUNTED.into_iter().filter(is_bound).collect();
+        let of = |one: QueueGauges| ((one.name.clone(), one.handler.clone()), one);
         Ok(Self {
             living,
             rates,
-            backlogs: backlogs
-                .map(|one| ((one.queue, one.handler), one.since))
-                .collect(),
-            occupancies: occupancies
-                .map(|one| ((one.queue.clone(), one.handler.clone()), one))
-                .collect(),
+            bounded,
+            gauges: gauges.into_iter().map(of).collect(),
         })
     }
 
@@ -182,18 +173,21 @@ impl<'a> Numbers<'a> {
         self.living.iter().filter(serves).count()
     }
 
-    /// Time since which the oldest queued task waits.
-    fn oldest(&self, queue: &QueueInfo) -> Option<Timestamp> {
-        self.backlogs.get(&key(queue)).copied()
+    fn gauges(&self, queue: &QueueInfo) -> Option<&QueueGauges> {
+        let names = (queue.name.clone(), queue.handler.clone());
+        self.gauges.get(&names)
     }
 
-    fn occupancy(&self, queue: &QueueInfo) -> Option<&Occupancy> {
-        self.occupancies.get(&key(queue))
+    /// Number of tasks in that state, with a sign if there may be more.
+    fn count(&self, queue: &QueueInfo, state: State) -> String {
+        let count = self.gauges(queue).map_or(0, |one| one.count(state));
+        let more = if self.bounded.contains(&state) {
+            "+"
+        } else {
+            ""
+        };
+        number(count) + more
     }
-}
-
-fn key(queue: &QueueInfo) -> (String, String) {
-    (queue.name.clone(), queue.handler.clone())
 }
 
 /// The button that pauses or resumes a queue.

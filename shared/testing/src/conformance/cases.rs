@@ -230,7 +230,7 @@ macro_rules! conformance_tests {
             }
             queues {
                 queues_count_waiting_tasks_by_handler
-                running_and_scheduled_tasks_are_counted_by_queue
+                tasks_are_counted_by_handler_queue_and_state
                 the_backlog_has_the_oldest_task_of_each_queue_with_tasks
             }
             why {

@@ -3,7 +3,7 @@
 use super::tasks::{once, one_in_each};
 use super::{Bench, Engine};
 use queue_core::outcome::Outcome;
-use queue_core::queue::{Change, Invariant, ListQuery, Queue, Waits};
+use queue_core::queue::{Change, Invariant, ListQuery, Monitored as _, Queue, Waits};
 use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::TaskId;
@@ -139,7 +139,7 @@ pub fn gauges_count_held_tasks_among_the_blocked_ones<E: Engine>() {
     let bench = Bench::<E>::default();
     let ids = ["a", "b"].map(|queue| bench.add(once("t").queue(queue)));
     let counts = || {
-        let queues = bench.queue.gauges().unwrap().queues.into_iter();
+        let queues = bench.queue.gauges().unwrap().queues().into_iter();
         let counted = queues.filter(|one| one.name != "default");
         let counts = counted.map(|one| (one.name.clone(), one.held, one.count(State::Blocked)));
         counts.collect::<Vec<_>>()

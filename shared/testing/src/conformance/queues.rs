@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::tasks::once;
 use super::{Bench, Engine};
-use queue_core::queue::Queue;
+use queue_core::queue::{Monitored as _, Queue, QueueGauges};
+use queue_core::state::State;
 use queue_core::task::NewTask;
 
 pub fn queues_count_waiting_tasks_by_handler<E: Engine>() {
@@ -29,23 +30,39 @@ pub fn queues_count_waiting_tasks_by_handler<E: Engine>() {
     assert_eq!(counts.collect::<Vec<_>>(), expected);
 }
 
-pub fn running_and_scheduled_tasks_are_counted_by_queue<E: Engine>() {
+pub fn tasks_are_counted_by_handler_queue_and_state<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.add(once("runs"));
     bench.claim(1);
     bench.add(once("later").run_at(bench.later(1)));
     bench.add(once("later").queue("b").run_at(bench.later(1)));
-    bench.add(once("queued").queue("c"));
-    let counted = bench.queue.occupancy().unwrap().into_iter();
-    let mut found: Vec<_> = counted
-        .map(|one| (one.queue, one.running, one.scheduled))
-        .collect();
+    bench.add(NewTask::handler("mail", "").queue("b"));
+    let since = Some(bench.now());
+    bench.add(once("waits").queue("paused"));
+    bench.queue.set_paused("paused", true).unwrap();
+    bench.clock.advance(Duration::from_secs(60));
+    bench.add(NewTask::handler("mail", "").queue("b").priority(9));
+    let gauges = bench.queue.gauges().unwrap();
+    let states = [State::Running, State::Scheduled, State::Queued];
+    let shown = |one: &QueueGauges| {
+        let counts = states.map(|state| one.count(state));
+        (one.name.clone(), one.handler.clone(), counts, one.since)
+    };
+    let of = |name: &str, handler: &str, counts, since| {
+        (name.to_owned(), handler.to_owned(), counts, since)
+    };
+    let mut found: Vec<_> = gauges.handler_queues.iter().map(shown).collect();
     found.sort_unstable();
     let expected = [
-        ("b".to_owned(), 0, Some(1)),
-        ("default".to_owned(), 1, Some(1)),
+        of("b", "", [0, 1, 0], None),
+        of("b", "mail", [0, 0, 2], since),
+        of("default", "", [1, 1, 0], None),
+        of("paused", "", [0, 0, 1], None),
     ];
     assert_eq!(found, expected);
+    let queues = gauges.queues();
+    let b = queues.iter().find(|one| one.name == "b").unwrap();
+    assert_eq!(shown(b), of("b", "", [0, 1, 2], since));
 }
 
 pub fn the_backlog_has_the_oldest_task_of_each_queue_with_tasks<E: Engine>() {

@@ -17,7 +17,7 @@ use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Alert, Backlog, Change, Edit, Enqueued, Fact, Finding, Gauges, Invariant, ListQuery, Occupancy,
+    Alert, Backlog, Change, Edit, Enqueued, Fact, Finding, Gauges, Invariant, ListQuery, Monitored,
     PruneRequest, Queue, QueueInfo, Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::{FileSetting, FileSettings};
@@ -42,6 +42,20 @@ fn is_pruned(task: &Task, request: &PruneRequest) -> bool {
     let old = finished.is_some_and(|at| at < request.finished_before);
     let wanted = request.states.is_empty() || request.states.contains(&task.state);
     old && wanted && !request.dry_run
+}
+
+impl<Q: Queue> Monitored for Faulty<Q> {
+    fn backlog(&self) -> Result<Vec<Backlog>> {
+        self.inner.backlog()
+    }
+
+    fn gauges(&self) -> Result<Gauges> {
+        self.inner.gauges()
+    }
+
+    fn alerts(&self) -> Result<Vec<Alert>> {
+        self.inner.alerts()
+    }
 }
 
 impl<Q: Queue> Queue for Faulty<Q> {
@@ -298,22 +312,6 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn queues(&self) -> Result<Vec<QueueInfo>> {
         self.inner.queues()
-    }
-
-    fn backlog(&self) -> Result<Vec<Backlog>> {
-        self.inner.backlog()
-    }
-
-    fn occupancy(&self) -> Result<Vec<Occupancy>> {
-        self.inner.occupancy()
-    }
-
-    fn alerts(&self) -> Result<Vec<Alert>> {
-        self.inner.alerts()
-    }
-
-    fn gauges(&self) -> Result<Gauges> {
-        self.inner.gauges()
     }
 
     fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>> {

@@ -2,7 +2,7 @@
 
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, escape, moment};
-use queue_core::queue::Queue as _;
+use queue_core::queue::{Monitored as _, Queue as _};
 use serde::Serialize;
 use workflow_queue::{Alert, AlertPhase, WorkflowQueue};
 

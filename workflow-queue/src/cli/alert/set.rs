@@ -1,7 +1,7 @@
 //! `alert set`: adds an alert or changes one.
 
 use queue_core::cli::{Access, Context, Failure, duration, escape, possible_values};
-use queue_core::queue::Queue as _;
+use queue_core::queue::Monitored as _;
 use serde::Serialize;
 use workflow_queue::{Alert, AlertKind, AlertRule, WorkflowQueue};
 

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::super::tasks::tests::ended;
 use super::super::keys::{About, Key, Keys, Panel, Row, View};
 use super::super::rates::{QueueTotals, Rates, Totals};
-use super::super::reading::{Caption, QueueRow, Reading};
+use super::super::reading::{Caption, Reading};
 use super::{Scene, draw, plain};
 use crate::cli::escape::is_unsafe;
 use crate::clock::{BootTime, Now, Timestamp};
@@ -22,7 +22,7 @@ use crate::usage::Usage;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-fn queue(name: &str, is_paused: bool, counts: [u64; 6]) -> QueueRow {
+fn queue(name: &str, is_paused: bool, counts: [u64; 6]) -> QueueGauges {
     let mut gauges = QueueGauges::new(name, is_paused);
     let states = [
         State::Queued,
@@ -35,8 +35,8 @@ fn queue(name: &str, is_paused: bool, counts: [u64; 6]) -> QueueRow {
         gauges.add(state, count);
     }
     gauges.held = counts[5];
-    let since = (counts[0] > 0).then_some(Timestamp(NOW.0 - 125_000));
-    QueueRow { gauges, since }
+    gauges.since = (counts[0] > 0).then_some(Timestamp(NOW.0 - 125_000));
+    gauges
 }
 
 fn task(id: i64, name: &str, state: State) -> Task {
