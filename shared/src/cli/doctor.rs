@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::health::completed;
 use super::program::{Access, Context};
 use super::table::{Column, Table, left};
 use super::{Failure, moment, select, size, tasks};
@@ -232,7 +231,7 @@ fn health<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     let is_of_log = |check: &Check| matches!(check.name, "stuck" | "alerts");
     checks.retain(|check| check.level > Level::Ok || !is_of_log(check));
     let finding = |check: Check| {
-        let advice = check.advice.map(|advice| completed(context, advice));
+        let advice = check.advice_with(|verb| context.command(verb));
         let (value, problem) = match (check.level, advice) {
             (Level::Critical, advice) => (check.found, advice),
             (_, None) => (check.found, None),

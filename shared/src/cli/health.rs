@@ -31,17 +31,6 @@ pub struct Arguments {
 }
 
 #[derive(Serialize)]
-struct View<'a> {
-    check: &'static str,
-    level: &'static str,
-    found: &'a str,
-    advice: Option<String>,
-    value: Option<f64>,
-    limit: Option<f64>,
-    unit: Option<&'static str>,
-}
-
-#[derive(Serialize)]
 struct Probe {
     worker: String,
     alive: bool,
@@ -77,40 +66,17 @@ fn checks<Q: Queue>(context: &Context<Q>) -> Result<Vec<Check>, Failure> {
 }
 
 fn print<Q: Queue>(context: &Context<Q>, checks: &[Check]) -> Result<(), Failure> {
-    let advice = |check: &Check| check.advice.map(|advice| completed(context, advice));
+    let command = |verb: &str| context.command(verb);
     if context.printer.is_json() {
-        let view = |check| View {
-            advice: advice(check),
-            check: check.name,
-            level: check.level.as_str(),
-            found: &check.found,
-            value: check.measure.map(|measure| measure.value),
-            limit: check.measure.map(|measure| measure.limit),
-            unit: check.measure.map(|measure| measure.unit),
-        };
-        return context
-            .printer
-            .json(&checks.iter().map(view).collect::<Vec<_>>());
+        let views = checks.iter().map(|check| check.view(command));
+        return context.printer.json(&views.collect::<Vec<_>>());
     }
     let mut table = Table::new(&COLUMNS);
     for check in checks {
-        let advice = advice(check).unwrap_or_default();
+        let advice = check.advice_with(command).unwrap_or_default();
         table.row([check.name, check.level.as_str(), &check.found, &advice]);
     }
     context.printer.table(&table)
-}
-
-/// Puts commands in the place of the marks of an advice.
-pub(super) fn completed<Q: Queue>(context: &Context<Q>, advice: &str) -> String {
-    let mut text = String::with_capacity(advice.len());
-    let mut rest = advice;
-    while let Some((before, mark)) = rest.split_once('{')
-        && let Some((verb, after)) = mark.split_once('}')
-    {
-        let _ = write!(text, "{before}{}", context.command(verb));
-        rest = after;
-    }
-    text + rest
 }
 
 fn probe<Q: Queue>(context: &Context<Q>, worker: WorkerId) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 
 mod alert;
 mod alerts;
+mod check_view;
 pub mod deliver;
 pub mod event_view;
 mod exposition;
@@ -16,6 +17,7 @@ mod watchdog;
 use std::time::Duration;
 
 pub use alerts::judge_alerts;
+pub use check_view::CheckView;
 pub use exposition::{Family, Form, Kind};
 pub use health::{Check, Level, Measure, judge, worst};
 pub use metrics::{FAMILIES, MOST_LABELS, Metrics, OTHERS};

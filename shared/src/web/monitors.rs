@@ -1,7 +1,6 @@
 //! Answers for monitors and probes: metrics and health. A program sends the token in its header
 //! `Authorization: Bearer TOKEN`.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -10,7 +9,7 @@ use super::dashboard::Dashboard;
 use super::reply::{Problem, Reply};
 use super::request::Request;
 use crate::queue::Queue;
-use crate::watch::{Form, Level, Metrics, Readings, Watchdog, judge, worst};
+use crate::watch::{Check, CheckView, Form, Level, Metrics, Readings, Watchdog, judge, worst};
 
 /// Steps of a fold before metrics are read, each of 10,000 events; a loop folds the rest.
 const STEPS: usize = 4;
@@ -37,21 +36,10 @@ pub(super) fn health<Q: Queue>(
     _: &Request,
 ) -> Result<Reply, Problem> {
     let checks = judge(&Readings::take(&dashboard.queue)?);
-    let views: Vec<serde_json::Value> = checks
-        .iter()
-        .map(|check| {
-            serde_json::json!({
-                "check": check.name,
-                "level": check.level.as_str(),
-                "found": check.found,
-                "advice": check.advice.map(|advice| completed(dashboard.options.program, advice)),
-                "value": check.measure.map(|measure| measure.value),
-                "limit": check.measure.map(|measure| measure.limit),
-                "unit": check.measure.map(|measure| measure.unit),
-            })
-        })
-        .collect();
-    let text = format!("{}\n", serde_json::Value::Array(views));
+    let program = dashboard.options.program;
+    let view = |check| Check::view(check, |verb| format!("`{program} {verb}`"));
+    let views: Vec<CheckView<'_>> = checks.iter().map(view).collect();
+    let text = format!("{}\n", serde_json::json!(views));
     let reply = Reply::text(text).with("content-type", "application/json");
     Ok(match worst(&checks) {
         Level::Critical => reply.status(StatusCode::SERVICE_UNAVAILABLE),
@@ -79,19 +67,6 @@ fn liveness(watchdog: &Watchdog) -> Reply {
     }
     let text = format!("stopped: {}\n", stopped.join(", "));
     Reply::text(text).status(StatusCode::SERVICE_UNAVAILABLE)
-}
-
-/// Puts commands in the place of the marks of an advice.
-fn completed(program: &str, advice: &str) -> String {
-    let mut text = String::with_capacity(advice.len());
-    let mut rest = advice;
-    while let Some((before, mark)) = rest.split_once('{')
-        && let Some((verb, after)) = mark.split_once('}')
-    {
-        let _ = write!(text, "{before}`{program} {verb}`");
-        rest = after;
-    }
-    text + rest
 }
 
 #[cfg(test)]
