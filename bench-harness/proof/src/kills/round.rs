@@ -3,12 +3,10 @@
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use rustix::process::Signal;
 
 use super::check;
 use super::journal::{Entry, Journal};
@@ -16,12 +14,13 @@ use super::ledger::Ledger;
 use super::verb::{Verb, VerbGenerator};
 use super::{Setting, Tally};
 use crate::Result;
-use crate::process::patience::{PATIENCE, Stopwatch, pause};
+use crate::process::killing::{Killing, drain};
+use crate::process::patience::{Stopwatch, pause};
 use crate::process::scratch::{Running, describe_exit};
 use crate::process::{Program, ScratchFolder};
 
 /// Number of threads that start and kill processes.
-const KILLERS: u64 = 8;
+const KILLERS: usize = 8;
 
 /// Kills `kills` processes that work on one file, and checks the result. Faults name the folder, which
 /// is then kept as evidence.
@@ -41,16 +40,19 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
     let round = Round {
         generator,
         ledger,
-        killed: AtomicU64::new(0),
+        killing: Killing::new(kills),
     };
-    let mut faults = round.kill_in_parallel(seed, kills)?;
+    let kill_one = |_, rng: &mut Rng| round.kill_one(rng);
+    let (mut faults, ()) = round.killing.run(seed, KILLERS, kill_one, || Ok(()))?;
     let mut program = setting.program;
     if setting.promotes {
         faults.extend(round.promote(seed)?);
         program = Program::Workflow;
     }
-    let (last_worker, found) = drain(&scratch, &journal, program)?;
-    faults.extend(found);
+    let (last_worker, fault) = drain(&scratch, program, journal.append()?)?;
+    faults.extend(fault);
+    let left = scratch.marked()?.into_iter();
+    faults.extend(left.map(|process| format!("process {process} was left over")));
     let ledger = round
         .ledger
         .into_inner()
@@ -64,7 +66,7 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
     }
     faults.extend(scratch.broken(program)?);
     let tally = Tally {
-        kills: round.killed.into_inner(),
+        kills: round.killing.killed(),
         acknowledged: ledger.acknowledged.len() as u64,
         faults: Vec::new(),
     };
@@ -110,34 +112,10 @@ fn undisturbed(
 struct Round<'a> {
     generator: VerbGenerator<'a>,
     ledger: Mutex<Ledger>,
-    killed: AtomicU64,
+    killing: Killing,
 }
 
 impl Round<'_> {
-    /// Starts and kills processes from several threads at once.
-    fn kill_in_parallel(&self, seed: u64, kills: u64) -> Result<Vec<String>> {
-        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
-            let start = |killer: u64| scope.spawn(move || self.killer(seed ^ killer << 56, kills));
-            let killers: Vec<_> = (0..KILLERS).map(start).collect();
-            let joined = killers.into_iter().map(|killer| match killer.join() {
-                Ok(end) => end,
-                Err(_) => Err("a thread that kills has panicked".into()),
-            });
-            joined.collect()
-        });
-        let faults: Result<Vec<Vec<String>>> = ends.into_iter().collect();
-        Ok(faults?.concat())
-    }
-
-    fn killer(&self, seed: u64, kills: u64) -> Result<Vec<String>> {
-        let mut rng = Rng::with_seed(seed);
-        let mut faults = Vec::new();
-        while self.killed.load(Ordering::Relaxed) < kills {
-            faults.extend(self.kill_one(&mut rng)?);
-        }
-        Ok(faults)
-    }
-
     /// Starts one process, kills it after a random time, and records its acknowledgements.
     fn kill_one(&self, rng: &mut Rng) -> Result<Option<String>> {
         let verb = self.generator.generate(rng, &mut self.ledger())?;
@@ -151,19 +129,14 @@ impl Round<'_> {
         if let Some(entry) = &verb.tell {
             self.generator.journal.say(entry)?;
         }
-        let mut child = verb.command.spawn()?;
-        if let Some(mut input) = child.stdin.take() {
+        let mut process = Running(verb.command.spawn()?);
+        if let Some(mut input) = process.0.stdin.take() {
             // The input fits into the pipe's buffer, so this does not block.
             input.write_all(verb.input.as_bytes())?;
         }
         pause(verb.longest.mul_f64(rng.f64()));
-        self.generator.journal.say(&Entry::Kill(child.id()))?;
-        child.kill()?;
-        let output = child.wait_with_output()?;
-        if output.status.signal() == Some(9) {
-            self.killed.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(output)
+        self.generator.journal.say(&Entry::Kill(process.0.id()))?;
+        self.killing.kill(process)
     }
 
     /// Promotes the file; most promotions are killed, the last one runs to its end.
@@ -200,38 +173,4 @@ fn unexpected_end(output: &Output) -> Option<String> {
         Some(0 | 1 | 3) => None,
         None | Some(_) => Some(format!("a process ended with {}", describe_exit(output))),
     }
-}
-
-/// Runs the remaining tasks without kills; no process may remain. Returns the worker's process id, and
-/// the faults.
-fn drain(
-    scratch: &ScratchFolder,
-    journal: &Journal,
-    program: Program,
-) -> Result<(u32, Vec<String>)> {
-    let mut command = scratch.command(program, &["worker", "--drain", "--slots", "8"])?;
-    command.stderr(journal.append()?);
-    let mut worker = Running(command.spawn()?);
-    let mut faults = Vec::new();
-    let watch = Stopwatch::start();
-    let code = loop {
-        if let Some(status) = worker.0.try_wait()? {
-            break status.code();
-        }
-        if watch.elapsed() > PATIENCE {
-            worker.signal(Signal::KILL);
-            break None;
-        }
-        pause(Duration::from_millis(5));
-    };
-    // Exit code 1 means that tasks failed, as some are meant to.
-    if !matches!(code, Some(0 | 1)) {
-        faults.push(format!(
-            "the last worker did not drain the file, exit code {code:?}"
-        ));
-    }
-    for process in scratch.marked()? {
-        faults.push(format!("process {process} was left over"));
-    }
-    Ok((worker.0.id(), faults))
 }

@@ -1,6 +1,7 @@
 //! The shipped programs as processes: their paths, a database for each proof, waiting and time.
 
 pub mod fake_clock;
+pub mod killing;
 pub mod patience;
 pub mod program;
 pub mod rounds;

@@ -2,6 +2,7 @@
 //! once and in order, while workers and producers are killed too.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::Duration;
 
 use queue_core::journal::EventKind;
@@ -10,9 +11,10 @@ use serde_json::Value;
 use workflow_queue::WorkflowQueue;
 
 use super::check::{Order, faults, repeated};
-use super::load::{Kind, Load, drain};
+use super::load::{Kind, Load};
 use crate::Result;
 use crate::figure::{Figure, commit};
+use crate::process::killing::drain;
 use crate::process::patience::{Stopwatch, pause};
 use crate::process::scratch::{Running, describe_exit};
 use crate::process::{Program, ScratchFolder};
@@ -96,7 +98,7 @@ pub fn run(kills: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     };
     let load = Load::new(&scratch, kills);
     let mut wrong = load.run(seed, &KINDS, || follow(&load, &scratch, &mut lines, seed))?;
-    wrong.extend(drain(&scratch)?);
+    wrong.extend(drain(&scratch, Program::Workflow, Stdio::null())?.1);
     let since = lines.cursor.clone();
     let rest = ["events", "--since", &since, "-o", "json"];
     lines.take(scratch.ok(Program::Workflow, &rest)?.as_bytes())?;
@@ -116,7 +118,7 @@ pub fn run(kills: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     let figure = Figure {
         what: format!(
             "events followed while {} processes were killed",
-            load.killed()
+            load.killing.killed()
         ),
         count: events,
         violations: wrong.len() as u64,
@@ -141,18 +143,15 @@ fn follow(
 ) -> Result<Vec<String>> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut wrong = Vec::new();
-    while !load.is_over() {
+    while !load.killing.is_over() {
         let since = lines.cursor.clone();
         let words = ["events", "--follow", "--since", &since, "-o", "json"];
-        let mut follower = Running(scratch.command(Program::Workflow, &words)?.spawn()?);
+        let follower = Running(scratch.command(Program::Workflow, &words)?.spawn()?);
         // A pipe holds what it writes in its life.
         pause(Duration::from_millis(rng.u64(0..LONGEST_LIFE_MS)));
-        follower.0.kill()?;
-        let output = follower.output()?;
+        let output = load.killing.kill(follower)?;
         if output.status.code().is_some() {
             wrong.push(format!("a follower ended with {}", describe_exit(&output)));
-        } else {
-            load.count();
         }
         lines.take(&output.stdout)?;
     }

@@ -5,6 +5,7 @@
 //! the lock, and are killed after a random time, before, during and after their deliveries.
 
 use std::fs;
+use std::process::Stdio;
 
 use queue_core::hook::HookTarget;
 use queue_core::journal::{Cursor, EventKind};
@@ -14,9 +15,10 @@ use rustix::process::Signal;
 use workflow_queue::{NewHook, WorkflowQueue, can_be_chosen};
 
 use super::check::{Order, faults, repeated};
-use super::load::{Kind, Load, drain};
+use super::load::{Kind, Load};
 use crate::Result;
 use crate::figure::{Figure, commit};
+use crate::process::killing::drain;
 use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::scratch::Running;
 use crate::process::{Program, ScratchFolder};
@@ -47,7 +49,10 @@ pub fn run(kills: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     let begin = queue.events_end()?;
     let load = Load::new(&scratch, kills);
     load.run(seed, &KINDS, || Ok(()))?;
-    let mut wrong: Vec<String> = drain(&scratch)?.into_iter().collect();
+    let mut wrong: Vec<String> = drain(&scratch, Program::Workflow, Stdio::null())?
+        .1
+        .into_iter()
+        .collect();
     deliver_the_rest(&scratch, &queue)?;
     let mut events = 0;
     let mut repetitions = 0;
@@ -69,7 +74,7 @@ pub fn run(kills: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     let figure = Figure {
         what: format!(
             "events delivered to hooks while {} processes were killed",
-            load.killed()
+            load.killing.killed()
         ),
         count: events,
         violations: wrong.len() as u64,
@@ -108,7 +113,7 @@ fn add(queue: &WorkflowQueue, scratch: &ScratchFolder) -> Result<Vec<Choice>> {
 /// Delivers the rest without kills.
 fn deliver_the_rest(scratch: &ScratchFolder, queue: &WorkflowQueue) -> Result<()> {
     let mut command = scratch.command(Program::Workflow, &["hook", "run"])?;
-    command.stderr(std::process::Stdio::null());
+    command.stderr(Stdio::null());
     let last = Running(command.spawn()?);
     wait_until("every hook has seen all events", || {
         let end = queue.events_end()?;

@@ -1,11 +1,11 @@
 //! Processes that work on a file and are killed at random moments.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
 
 use crate::Result;
+use crate::process::killing::Killing;
 use crate::process::patience::pause;
 use crate::process::scratch::Running;
 use crate::process::{Program, ScratchFolder};
@@ -33,33 +33,16 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Load<'a> {
     scratch: &'a ScratchFolder,
-    killed: AtomicU64,
-    most: u64,
+    pub(super) killing: Killing,
 }
 
 impl<'a> Load<'a> {
     /// A load that ends after so many kills.
-    pub(super) fn new(scratch: &'a ScratchFolder, most: u64) -> Self {
+    pub(super) fn new(scratch: &'a ScratchFolder, kills: u64) -> Self {
         Self {
             scratch,
-            killed: AtomicU64::new(0),
-            most,
+            killing: Killing::new(kills),
         }
-    }
-
-    /// Number of kills so far.
-    pub(super) fn killed(&self) -> u64 {
-        self.killed.load(Ordering::Relaxed)
-    }
-
-    /// Counts a kill of somebody else.
-    pub(super) fn count(&self) {
-        self.killed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// True once there were enough kills.
-    pub(super) fn is_over(&self) -> bool {
-        self.killed() >= self.most
     }
 
     /// Starts and kills processes of these kinds, each on a thread of its own, and does `beside`
@@ -70,34 +53,14 @@ impl<'a> Load<'a> {
         kinds: &[Kind],
         beside: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        std::thread::scope(|scope| {
-            let start = |(number, kind): (u64, &Kind)| {
-                let kind = *kind;
-                scope.spawn(move || self.kill_many(seed ^ number << 56, kind))
-            };
-            let threads: Vec<_> = (0..).zip(kinds).map(start).collect();
-            let done = beside();
-            for thread in threads {
-                thread
-                    .join()
-                    .map_err(|_| "a thread that kills has panicked")??;
-            }
-            done
-        })
-    }
-
-    fn kill_many(&self, seed: u64, kind: Kind) -> Result<()> {
-        let mut rng = Rng::with_seed(seed);
-        while !self.is_over() {
-            let mut process = self.start(kind)?;
+        let kill_one = |number: usize, rng: &mut Rng| {
+            let process = self.start(kinds[number])?;
             pause(Duration::from_millis(rng.u64(0..LONGEST_LIFE_MS)));
-            process.0.kill()?;
-            let status = process.0.wait()?;
-            if status.code().is_none() {
-                self.count();
-            }
-        }
-        Ok(())
+            self.killing.kill(process)?;
+            Ok(None)
+        };
+        let (_, done) = self.killing.run(seed, kinds.len(), kill_one, beside)?;
+        Ok(done)
     }
 
     fn start(&self, kind: Kind) -> Result<Running> {
@@ -106,7 +69,7 @@ impl<'a> Load<'a> {
             Kind::Worker { hooks: false } => &["worker", "--slots", "4"],
             Kind::Deliverer => &["hook", "run"],
             Kind::Producer => {
-                let number = self.killed();
+                let number = self.killing.killed();
                 return self.producer(number);
             }
         };
@@ -144,14 +107,4 @@ impl<'a> Load<'a> {
         command.stderr(std::process::Stdio::null());
         Ok(Running(command.spawn()?))
     }
-}
-
-/// Runs the remaining tasks without kills.
-pub(super) fn drain(scratch: &ScratchFolder) -> Result<Option<String>> {
-    let output = scratch.run(Program::Workflow, &["worker", "--drain", "--slots", "8"])?;
-    let is_good = matches!(output.status.code(), Some(0 | 1));
-    Ok((!is_good).then(|| {
-        let how = crate::process::scratch::describe_exit(&output);
-        format!("the last worker ended with {how}")
-    }))
 }
