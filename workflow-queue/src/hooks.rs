@@ -71,24 +71,12 @@ impl Hooks<'_> {
         Ok(self.list()?.into_iter().find(|hook| hook.name == name))
     }
 
-    /// Stops the deliveries of a hook; one under way ends. Returns true if it was not paused before.
+    /// Stops (`true`) the deliveries of a hook, of which one under way ends; or lets it go on where it was
+    /// (`false`), from the next event at once. Returns true if that changed anything.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub fn pause(&self, name: &str) -> Result<bool> {
-        self.set_paused(name, true)
-    }
-
-    /// Lets a paused hook go on where it was. The next event is tried at once. Returns true if it was
-    /// paused.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn resume(&self, name: &str) -> Result<bool> {
-        self.set_paused(name, false)
-    }
-
-    fn set_paused(self, name: &str, paused: bool) -> Result<bool> {
+    pub fn set_paused(&self, name: &str, paused: bool) -> Result<bool> {
         let name = name.to_owned();
         self.queue.write(move |writing| {
             let (id, paused_at) = found(writing, &name)?;

@@ -186,23 +186,12 @@ impl Schedules<'_> {
             .read(|connection| stored::of_task(connection, task))
     }
 
-    /// Stops a schedule from firing. Returns true if it was not paused before.
+    /// Stops a schedule from firing (`true`), or lets it fire again from its first slot after now
+    /// (`false`). Returns true if that changed anything.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub fn pause(&self, name: &str) -> Result<bool> {
-        self.set_paused(name, true)
-    }
-
-    /// Lets a paused schedule fire again, from its first slot after now. Returns true if it was paused.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn resume(&self, name: &str) -> Result<bool> {
-        self.set_paused(name, false)
-    }
-
-    fn set_paused(self, name: &str, paused: bool) -> Result<bool> {
+    pub fn set_paused(&self, name: &str, paused: bool) -> Result<bool> {
         let name = name.to_owned();
         self.write(move |writing| {
             let old = found(writing, &name)?;

@@ -49,7 +49,7 @@ pub fn run(kills: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     last.signal(rustix::process::Signal::TERM);
     let mut faults = ended(last)?;
     for schedule in queue.schedules().list()? {
-        queue.schedules().pause(&schedule.name)?;
+        queue.schedules().set_paused(&schedule.name, true)?;
     }
     faults.extend(ended(worker(&scratch, &["--drain"])?)?);
     let (slots, wrong) = check(&scratch, &queue)?;

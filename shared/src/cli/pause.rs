@@ -1,8 +1,7 @@
 //! `pause` and `resume`: stop claims from a queue and allow them again.
 
-use serde::Serialize;
-
 use super::Failure;
+use super::pause_report::PauseReport;
 use super::program::{Access, Context};
 use super::queue_name::check_known;
 use crate::queue::Queue;
@@ -29,13 +28,6 @@ pub struct ResumeArguments {
     /// The queue
     #[arg(default_value = DEFAULT_QUEUE)]
     queue: String,
-}
-
-#[derive(Serialize)]
-struct View<'a> {
-    queue: &'a str,
-    paused: bool,
-    changed: bool,
 }
 
 pub(crate) fn pause<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -65,17 +57,11 @@ pub(crate) fn resume<Q: Queue>(
 /// Pauses the queue, or resumes it if `paused` is false.
 fn set<Q: Queue>(context: &Context<Q>, queue: &Q, name: &str, paused: bool) -> Result<(), Failure> {
     let changed = queue.set_paused(name, paused)?;
-    let shown = super::escape::line(name);
-    let sentence = match (paused, changed) {
-        (true, true) => format!("Paused queue {shown}"),
-        (true, false) => format!("Queue {shown} is paused already"),
-        (false, true) => format!("Resumed queue {shown}"),
-        (false, false) => format!("Queue {shown} is not paused"),
-    };
-    let view = View {
-        queue: name,
+    let report = PauseReport {
+        noun: "queue",
+        name,
         paused,
         changed,
     };
-    context.printer.of_done().say(&sentence, &view)
+    report.print(context.printer)
 }

@@ -10,7 +10,7 @@ use super::pages;
 use super::prune::Selected;
 use super::reply::{Problem, Reply};
 use super::report::Done;
-use super::request::Request;
+use super::request::{Pairs, Request};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::services::{self, Verb};
@@ -93,20 +93,16 @@ pub(super) fn prune<Q: Queue>(
 }
 
 /// Pauses or resumes a queue.
-pub(super) fn pause<Q: Queue>(
+pub(super) fn change_queue<Q: Queue>(
     dashboard: &Arc<Dashboard<Q>>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let name = request.form.get("queue").unwrap_or_default();
+    let name = request.form.get("name").unwrap_or_default();
     if !dashboard.queue.knows_queue(name)? {
         return Err(Problem::NotFound("there is no such queue".to_owned()));
     }
-    let pauses = match request.form.get("action") {
-        Some("pause") => true,
-        Some("resume") => false,
-        _ => return Err(Problem::Invalid("choose an action".to_owned())),
-    };
-    dashboard.queue.set_paused(name, pauses)?;
+    let paused = paused(&request.form).ok_or_else(no_action)?;
+    dashboard.queue.set_paused(name, paused)?;
     dashboard.counts.forget();
     Ok(Reply::see(&format!("{}queues", request.root)))
 }
@@ -120,25 +116,25 @@ pub(super) fn change_schedule<Q: Queue>(
     let source = dashboard.sources.schedules.as_ref().ok_or_else(missing)?;
     let (queue, form) = (&dashboard.queue, &request.form);
     let name = form.get("name").unwrap_or_default();
-    let place = match form.get("action") {
-        Some("run") => {
+    let place = match (form.get("action"), paused(form)) {
+        (Some("run"), _) => {
             let id = (source.run)(queue, name)?;
             format!("tasks/{id}")
         }
-        Some(action @ ("pause" | "resume")) => {
+        (_, Some(paused)) => {
             let named: BTreeSet<&str> = form.all("name").collect();
             if named.is_empty() {
                 return Err(Problem::Invalid("choose at least one schedule".to_owned()));
             }
-            let pause = |name| (source.pause)(queue, name, action == "pause");
-            let changed: Vec<Result<()>> = named.into_iter().map(pause).collect();
-            changed.into_iter().collect::<Result<()>>()?;
+            let pause = |name| (source.set_paused)(queue, name, paused);
+            let changed: Vec<Result<bool>> = named.into_iter().map(pause).collect();
+            changed.into_iter().collect::<Result<Vec<bool>>>()?;
             match form.get("back") {
                 Some("history") => pages::schedule_address(name),
                 _ => "schedules".to_owned(),
             }
         }
-        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+        _ => return Err(no_action()),
     };
     dashboard.counts.forget();
     Ok(Reply::see(&format!("{}{place}", request.root)))
@@ -153,26 +149,27 @@ pub(super) fn change_hook<Q: Queue>(
     let source = dashboard.sources.hooks.as_ref().ok_or_else(missing)?;
     let (queue, form) = (&dashboard.queue, &request.form);
     let name = form.get("name").unwrap_or_default();
+    let place = pages::hook_address(name);
     let chosen = |text: &str| {
         let invalid = || Problem::Invalid("a dead letter has a number".to_owned());
         text.parse().map_err(|_| invalid())
     };
-    match (form.get("action"), form.get("letter"), form.get("all")) {
-        (Some(action @ ("pause" | "resume")), ..) => {
-            (source.pause)(queue, name, action == "pause")?;
-            if form.get("back") == Some("list") {
-                return Ok(Reply::see(&format!("{}hooks", request.root)));
-            }
+    if let Some(paused) = paused(form) {
+        (source.set_paused)(queue, name, paused)?;
+        if form.get("back") == Some("list") {
+            return Ok(Reply::see(&format!("{}hooks", request.root)));
         }
+        return Ok(Reply::see(&format!("{}{place}", request.root)));
+    }
+    match (form.get("action"), form.get("letter"), form.get("all")) {
         (Some("retry"), Some(letter), _) => {
             (source.retry)(queue, name, Some(chosen(letter)?))?;
         }
         (Some("retry"), None, Some(_)) => {
             (source.retry)(queue, name, None)?;
         }
-        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+        _ => return Err(no_action()),
     }
-    let place = pages::hook_address(name);
     Ok(Reply::see(&format!("{}{place}", request.root)))
 }
 
@@ -186,7 +183,7 @@ pub(super) fn change_service<Q: Queue>(
         Some("start") => Verb::Start,
         Some("stop") => Verb::Stop,
         Some("restart") => Verb::Restart,
-        _ => return Err(Problem::Invalid("choose an action".to_owned())),
+        _ => return Err(no_action()),
     };
     dashboard.services.forget();
     let reading = dashboard.services.get(&dashboard.queue)?;
@@ -222,6 +219,19 @@ pub(super) fn enqueue<Q: Queue>(
     dashboard.counts.forget();
     let id = enqueued.first().map_or(0, |one| one.id.0);
     Ok(Reply::see(&format!("{}tasks/{id}", request.root)))
+}
+
+/// True if the form pauses, false if it resumes; `None` for another action.
+fn paused(form: &Pairs) -> Option<bool> {
+    match form.get("action")? {
+        "pause" => Some(true),
+        "resume" => Some(false),
+        _ => None,
+    }
+}
+
+fn no_action() -> Problem {
+    Problem::Invalid("choose an action".to_owned())
 }
 
 /// The first line of a command as a task's name.

@@ -16,6 +16,10 @@ pub type ReadLetters<Q> = fn(&Q, &str, u32) -> Result<Vec<LetterRow>>;
 /// all. It returns their number.
 pub type RetryLetters<Q> = fn(&Q, &str, Option<i64>) -> Result<usize>;
 
+/// Function that pauses (`true`) or resumes (`false`) what has that name. It returns true if that changed
+/// anything.
+pub type SetPaused<Q> = fn(&Q, &str, bool) -> Result<bool>;
+
 /// Functions that read and change hooks.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -27,7 +31,7 @@ pub struct HookSource<Q> {
     /// Delivers dead letters of a hook again.
     pub retry: RetryLetters<Q>,
     /// Stops (`true`) or resumes (`false`) the deliveries of a hook.
-    pub pause: fn(&Q, &str, bool) -> Result<()>,
+    pub set_paused: SetPaused<Q>,
 }
 
 impl<Q> HookSource<Q> {
@@ -35,13 +39,13 @@ impl<Q> HookSource<Q> {
     pub fn new(
         (all, letters): (ReadHooks<Q>, ReadLetters<Q>),
         retry: RetryLetters<Q>,
-        pause: fn(&Q, &str, bool) -> Result<()>,
+        set_paused: SetPaused<Q>,
     ) -> Self {
         Self {
             all,
             letters,
             retry,
-            pause,
+            set_paused,
         }
     }
 }

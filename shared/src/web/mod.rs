@@ -40,7 +40,9 @@ mod sync;
 mod words;
 
 pub use dashboard::Options;
-pub use hook_source::{HookRow, HookSource, LetterRow, ReadHooks, ReadLetters, RetryLetters};
+pub use hook_source::{
+    HookRow, HookSource, LetterRow, ReadHooks, ReadLetters, RetryLetters, SetPaused,
+};
 pub use listener::{Address, Listener};
 #[cfg(feature = "internals")]
 #[doc(hidden)]

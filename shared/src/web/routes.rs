@@ -160,7 +160,7 @@ fn add_parts<Q: Queue>(routes: &mut Vec<Route<Q>>, parts: Parts) {
         routes.push(post("/tasks/change", actions::change));
         routes.push(get("/tasks/prune", pages::prune));
         routes.push(post("/tasks/prune/start", actions::prune));
-        routes.push(post("/queues/pause", actions::pause));
+        routes.push(post("/queues/change", actions::change_queue));
         routes.push(post("/services/change", actions::change_service));
     }
     if parts.hooks {

@@ -1,6 +1,6 @@
 //! Parts of the pages that only one engine can fill.
 
-use super::hook_source::HookSource;
+use super::hook_source::{HookSource, SetPaused};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::WorkerId;
@@ -32,7 +32,7 @@ pub struct ScheduleSource<Q> {
     /// Enqueues the task of a schedule now, and returns its id.
     pub run: fn(&Q, &str) -> Result<TaskId>,
     /// Stops (`true`) or resumes (`false`) a schedule.
-    pub pause: fn(&Q, &str, bool) -> Result<()>,
+    pub set_paused: SetPaused<Q>,
 }
 
 impl<Q> ScheduleSource<Q> {
@@ -40,13 +40,13 @@ impl<Q> ScheduleSource<Q> {
     pub fn new(
         (all, one): (Read<Q, ScheduleRow>, ReadSchedule<Q>),
         run: fn(&Q, &str) -> Result<TaskId>,
-        pause: fn(&Q, &str, bool) -> Result<()>,
+        set_paused: SetPaused<Q>,
     ) -> Self {
         Self {
             all,
             one,
             run,
-            pause,
+            set_paused,
         }
     }
 }

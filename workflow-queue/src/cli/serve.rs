@@ -34,13 +34,13 @@ pub(crate) fn run(
         .schedules(ScheduleSource::new(
             (read_schedules, read_schedule),
             |queue, name| Ok(queue.schedules().run(name)?.id),
-            pause_schedule,
+            |queue, name, paused| queue.schedules().set_paused(name, paused),
         ))
         .events(read_events)
         .hooks(HookSource::new(
             (hooks::read, hooks::read_letters),
             |queue, name, letter| queue.hooks().retry(name, letter),
-            hooks::pause,
+            |queue, name, paused| queue.hooks().set_paused(name, paused),
         ));
     // Refused before anything is delivered.
     arguments.address()?;
@@ -221,14 +221,4 @@ fn skip_words(reason: SkipReason) -> &'static str {
         SkipReason::Refused => "its task could not be enqueued",
         _ => reason.as_str(),
     }
-}
-
-fn pause_schedule(queue: &WorkflowQueue, name: &str, pauses: bool) -> Result<()> {
-    let schedules = queue.schedules();
-    if pauses {
-        schedules.pause(name)?;
-    } else {
-        schedules.resume(name)?;
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use queue_core::clock::Timestamp;
 use queue_core::error::Error;
 use queue_core::hook::HookTarget;
 use queue_core::journal::{Cursor, EventKind};
-use queue_core::queue::Queue as _;
+use queue_core::queue::{Monitored as _, Queue as _};
 use queue_core::settings::FileSetting;
 use queue_core::task::NewTask;
 use queue_core::watch::deliver::{Change, Choice, HookStore, Letter, StoredHook};
@@ -58,9 +58,9 @@ fn a_hook_begins_at_the_end_of_the_log_and_its_verbs_leave_events() {
     let hooks = bench.queue.hooks();
     hooks.add(&new("own", &[EventKind::Failed])).unwrap();
     assert_eq!(stored(&bench.queue).progress.at, end(&bench));
-    assert!(hooks.pause("own").unwrap() && !hooks.pause("own").unwrap());
+    assert!(hooks.set_paused("own", true).unwrap() && !hooks.set_paused("own", true).unwrap());
     assert!(hooks.get("own").unwrap().unwrap().paused_at.is_some());
-    assert!(hooks.resume("own").unwrap() && !hooks.resume("own").unwrap());
+    assert!(hooks.set_paused("own", false).unwrap() && !hooks.set_paused("own", false).unwrap());
     hooks.replay("own", Cursor::start(0)).unwrap();
     assert_eq!(stored(&bench.queue).progress.at, Cursor::start(0));
     hooks.remove("own").unwrap();
@@ -96,7 +96,7 @@ fn what_no_hook_can_be_is_refused() {
     hooks.add(&new("a", &[EventKind::Failed])).unwrap();
     assert!(refused(&new("a", &[EventKind::Failed])).contains("already"));
     for missing in [
-        hooks.pause("b").err(),
+        hooks.set_paused("b", true).err(),
         hooks.remove("b").err(),
         hooks.retry("b", None).err(),
     ] {

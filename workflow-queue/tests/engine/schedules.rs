@@ -198,11 +198,11 @@ fn a_paused_schedule_fires_nothing_and_catches_nothing_up() {
     let start = bench.now();
     added(&bench, catch_up(CatchUp::All));
     let schedules = bench.queue.schedules();
-    assert!(schedules.pause("tick").unwrap());
-    assert!(!schedules.pause("tick").unwrap());
+    assert!(schedules.set_paused("tick", true).unwrap());
+    assert!(!schedules.set_paused("tick", true).unwrap());
     bench.advance(5 * MINUTE);
     assert_eq!(claim(&bench, 9), []);
-    assert!(schedules.resume("tick").unwrap());
+    assert!(schedules.set_paused("tick", false).unwrap());
     assert_eq!(claim(&bench, 9), []);
     bench.advance(MINUTE);
     assert_eq!(claim(&bench, 9).len(), 1);

@@ -174,14 +174,16 @@ impl Extension<WorkflowQueue> for Schedules {
                 }
             }
             40..42 => {
-                let pause = |queue: &WorkflowQueue| queue.schedules().pause(name).map(drop);
+                let pause =
+                    |queue: &WorkflowQueue| queue.schedules().set_paused(name, true).map(drop);
                 self.call(context, "pause", pause, name, false);
             }
             42..75 => {
                 let paused = |queue: &WorkflowQueue| queue.schedules().get(name);
                 let paused = context.write("get", paused).unwrap_or_default();
                 if paused.is_some_and(|one| one.paused_at.is_some()) {
-                    let resume = |queue: &WorkflowQueue| queue.schedules().resume(name).map(drop);
+                    let resume =
+                        |queue: &WorkflowQueue| queue.schedules().set_paused(name, false).map(drop);
                     self.call(context, "resume", resume, name, true);
                 }
             }
@@ -218,7 +220,7 @@ impl Extension<WorkflowQueue> for Schedules {
                 Self::check_coverage(queue, name, context.ledger);
                 Ok(())
             });
-            let pause = |queue: &WorkflowQueue| queue.schedules().pause(name).map(drop);
+            let pause = |queue: &WorkflowQueue| queue.schedules().set_paused(name, true).map(drop);
             self.call(context, "pause", pause, name, false);
         }
         let verified = context.write("verify", WorkflowQueue::verify).unwrap();

@@ -67,7 +67,7 @@ impl Schedules {
             if schedule.is_some_and(|schedule| schedule.paused_at.is_some()) {
                 self.oracle().may_raise_floor(name, queue.now().wall);
             }
-            queue.schedules().resume(name).map(drop)
+            queue.schedules().set_paused(name, false).map(drop)
         })
     }
 
@@ -97,7 +97,9 @@ impl Schedules {
         }
         match context.ledger.draw(100) {
             0..25 => self.ensure(context, name),
-            25..35 => context.write("pause", |queue| queue.schedules().pause(name).map(drop)),
+            25..35 => context.write("pause", |queue| {
+                queue.schedules().set_paused(name, true).map(drop)
+            }),
             35..65 => self.resume(context, name),
             65..75 => self.edit(context, name),
             75..85 => context.write("run", |queue| queue.schedules().run(name).map(drop)),
@@ -141,7 +143,7 @@ impl Extension<WorkflowQueue> for Schedules {
             self.oracle().check_all(queue, context.ledger)
         });
         let paused = NAMES.into_iter().try_for_each(|name| {
-            let pause = |queue: &WorkflowQueue| queue.schedules().pause(name).map(drop);
+            let pause = |queue: &WorkflowQueue| queue.schedules().set_paused(name, true).map(drop);
             match context.write("pause", pause) {
                 // No call that adds it may have been written.
                 Ok(()) | Err(Error::NotFound { .. }) => Ok(()),

@@ -197,9 +197,9 @@ fn switch<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request, queue: &QueueIn
         None => ("pause", "Pause"),
     };
     html! {
-        form method="post" action={ (request.root) "queues/pause" } {
+        form method="post" action={ (request.root) "queues/change" } {
             (form_token(dashboard, request))
-            input type="hidden" name="queue" value=(queue.name);
+            input type="hidden" name="name" value=(queue.name);
             button name="action" value=(action)
                 aria-label={ (label) " queue " (line(&queue.name)) } {
                 (label)

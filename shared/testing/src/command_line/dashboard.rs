@@ -189,7 +189,7 @@ pub fn a_queue_is_paused_and_resumed_by_a_form() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true", "--queue", "mail"]);
     let dashboard = Dashboard::start(&sandbox, &[]);
-    let paused = dashboard.post("/queues/pause", "/queues", "queue=mail&action=pause");
+    let paused = dashboard.post("/queues/change", "/queues", "name=mail&action=pause");
     assert_eq!(paused.status, 303);
     assert!(dashboard.get("/queues").body.contains(">paused<"));
     assert!(
@@ -198,9 +198,9 @@ pub fn a_queue_is_paused_and_resumed_by_a_form() {
             .body
             .contains("Queue mail was paused")
     );
-    dashboard.post("/queues/pause", "/queues", "queue=mail&action=resume");
+    dashboard.post("/queues/change", "/queues", "name=mail&action=resume");
     assert!(!dashboard.get("/queues").body.contains(">paused<"));
-    let unknown = dashboard.post("/queues/pause", "/queues", "queue=x&action=pause");
+    let unknown = dashboard.post("/queues/change", "/queues", "name=x&action=pause");
     assert_eq!(unknown.status, 404);
 }
 
@@ -240,7 +240,7 @@ pub fn a_dashboard_that_only_reads_has_no_actions() {
     for path in [
         "/tasks/change",
         "/tasks/prune/start",
-        "/queues/pause",
+        "/queues/change",
         "/enqueue",
     ] {
         let own = ["sec-fetch-site: same-origin"];

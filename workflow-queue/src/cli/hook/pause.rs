@@ -1,7 +1,6 @@
 //! `hook pause` and `hook resume`.
 
-use queue_core::cli::{Access, Context, Failure, escape};
-use serde::Serialize;
+use queue_core::cli::{Access, Context, Failure, PauseReport};
 use workflow_queue::WorkflowQueue;
 
 /// Stop deliveries to a hook
@@ -20,46 +19,28 @@ pub(super) struct ResumeArguments {
     name: String,
 }
 
-#[derive(Serialize)]
-struct View<'a> {
-    hook: &'a str,
-    changed: bool,
-}
-
 pub(super) fn pause(
     context: &Context<WorkflowQueue>,
     arguments: &Arguments,
 ) -> Result<(), Failure> {
-    let queue = context.open(Access::Write)?;
-    let changed = queue.hooks().pause(&arguments.name)?;
-    let name = escape::line(&arguments.name);
-    let sentence = if changed {
-        format!("Paused hook {name}")
-    } else {
-        format!("Hook {name} was paused already")
-    };
-    say(context, (&sentence, &arguments.name, changed))
+    set(context, &arguments.name, true)
 }
 
 pub(super) fn resume(
     context: &Context<WorkflowQueue>,
     arguments: &ResumeArguments,
 ) -> Result<(), Failure> {
-    let queue = context.open(Access::Write)?;
-    let changed = queue.hooks().resume(&arguments.name)?;
-    let name = escape::line(&arguments.name);
-    let sentence = if changed {
-        format!("Resumed hook {name}")
-    } else {
-        format!("Hook {name} was not paused")
-    };
-    say(context, (&sentence, &arguments.name, changed))
+    set(context, &arguments.name, false)
 }
 
-fn say(
-    context: &Context<WorkflowQueue>,
-    (sentence, hook, changed): (&str, &str, bool),
-) -> Result<(), Failure> {
-    let view = View { hook, changed };
-    context.printer.of_done().say(sentence, &view)
+/// Pauses the hook, or resumes it if `paused` is false.
+fn set(context: &Context<WorkflowQueue>, name: &str, paused: bool) -> Result<(), Failure> {
+    let queue = context.open(Access::Write)?;
+    let report = PauseReport {
+        noun: "hook",
+        name,
+        paused,
+        changed: queue.hooks().set_paused(name, paused)?,
+    };
+    report.print(context.printer)
 }

@@ -1,7 +1,6 @@
 //! `schedule pause` and `schedule resume`.
 
-use queue_core::cli::{Access, Context, Failure, escape};
-use serde::Serialize;
+use queue_core::cli::{Access, Context, Failure, PauseReport};
 use workflow_queue::WorkflowQueue;
 
 use super::print;
@@ -23,38 +22,33 @@ pub(super) struct ResumeArguments {
     name: String,
 }
 
-#[derive(Serialize)]
-struct View<'a> {
-    schedule: &'a str,
-    changed: bool,
-}
-
 pub(super) fn pause(
     context: &Context<WorkflowQueue>,
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
-    let changed = queue.schedules().pause(&arguments.name)?;
-    let name = escape::line(&arguments.name);
-    let sentence = if changed {
-        format!("Paused schedule {name}")
-    } else {
-        format!("Schedule {name} was paused already")
-    };
-    let view = View {
-        schedule: &arguments.name,
-        changed,
-    };
-    context.printer.of_done().say(&sentence, &view)
+    let changed = queue.schedules().set_paused(&arguments.name, true)?;
+    report(&arguments.name, true, changed).print(context.printer)
 }
 
+/// Reports the coming times with a resumption.
 pub(super) fn resume(
     context: &Context<WorkflowQueue>,
     arguments: &ResumeArguments,
 ) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
-    let changed = queue.schedules().resume(&arguments.name)?;
-    let schedule = print::find(&queue, &arguments.name)?;
-    let done = if changed { "Resumed" } else { "Kept" };
-    print::report(context, &queue, (done, changed), &schedule)
+    if queue.schedules().set_paused(&arguments.name, false)? {
+        let schedule = print::find(&queue, &arguments.name)?;
+        return print::report(context, &queue, ("Resumed", true), &schedule);
+    }
+    report(&arguments.name, false, false).print(context.printer)
+}
+
+fn report(name: &str, paused: bool, changed: bool) -> PauseReport<'_> {
+    PauseReport {
+        noun: "schedule",
+        name,
+        paused,
+        changed,
+    }
 }

@@ -19,6 +19,7 @@ const SHOWN: usize = 3;
 #[derive(Serialize)]
 struct View<'a> {
     schedule: &'a str,
+    paused: bool,
     changed: bool,
     next: Vec<String>,
 }
@@ -78,6 +79,7 @@ pub(super) fn report(
     if printer.is_json() {
         printer.json(&View {
             schedule: &schedule.name,
+            paused: schedule.paused_at.is_some(),
             changed,
             next,
         })?;

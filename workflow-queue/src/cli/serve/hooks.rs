@@ -55,13 +55,3 @@ fn letter_row(letter: DeadLetter) -> LetterRow {
         is_wanted: letter.is_wanted,
     }
 }
-
-pub(super) fn pause(queue: &WorkflowQueue, name: &str, pauses: bool) -> Result<()> {
-    let hooks = queue.hooks();
-    if pauses {
-        hooks.pause(name)?;
-    } else {
-        hooks.resume(name)?;
-    }
-    Ok(())
-}
