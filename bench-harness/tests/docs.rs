@@ -302,7 +302,8 @@ fn the_dashboard_for_grafana_asks_for_exported_metrics_alone() {
         let times = endings.iter().find_map(|ending| name.strip_suffix(ending));
         FAMILIES.iter().any(|family| {
             family.name == name
-                || (family.kind == queue_core::watch::Kind::Histogram && Some(family.name) == times)
+                || (family.kind == queue_core::watch::MetricKind::Histogram
+                    && Some(family.name) == times)
         })
     };
     let words = dashboard.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');

@@ -9,7 +9,7 @@ use queue_core::journal::{Cursor, EventKind, EventPage};
 use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
 use queue_core::watch::deliver::{
-    Change, Choice, HookId, HookStore, KeptLetter, Letter, Progress, StoredHook,
+    Choice, HookChange, HookId, HookProgress, HookStore, KeptLetter, Letter, StoredHook,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -62,12 +62,12 @@ impl HookStore for WorkflowQueue {
         })
     }
 
-    fn record(&self, hook: HookId, from: Cursor, change: &Change) -> Result<bool> {
+    fn record(&self, hook: HookId, from: Cursor, change: &HookChange) -> Result<bool> {
         let change = change.clone();
         self.write(move |writing| {
             let now = writing.now().wall;
             let changed = apply(writing.slice.connection, (hook, from), &change, now)?;
-            if changed && let Change::Buried { letter, reason } = &change {
+            if changed && let HookChange::Buried { letter, reason } = &change {
                 note_dead(writing, hook, (letter, reason))?;
             }
             Ok(changed)
@@ -85,7 +85,7 @@ fn stored(row: &Row<'_>) -> Result<Option<StoredHook>> {
     let (Ok(target), Ok(secret)) = (target(row, 4)?, secret) else {
         return Ok(None);
     };
-    let mut progress = Progress::new(row.get(0)?, at);
+    let mut progress = HookProgress::new(row.get(0)?, at);
     progress.is_paused = row.get(11)?;
     progress.failures = row.get(12)?;
     progress.next_try_at = rows::time(row, 13)?;
@@ -105,20 +105,20 @@ fn stored(row: &Row<'_>) -> Result<Option<StoredHook>> {
 fn apply(
     connection: &Connection,
     (hook, from): (HookId, Cursor),
-    change: &Change,
+    change: &HookChange,
     now: Timestamp,
 ) -> Result<bool> {
     let at = (hook, from.seq, from.task.0);
     let changed = match change {
-        Change::Passed(to) => {
+        HookChange::Passed(to) => {
             let mut update = connection.prepare_cached(HOOK_PASS)?;
             update.execute((at.0, at.1, at.2, to.seq, to.task.0))?
         }
-        Change::Delivered(to) => {
+        HookChange::Delivered(to) => {
             let mut update = connection.prepare_cached(HOOK_DELIVERED)?;
             update.execute((at.0, at.1, at.2, to.seq, to.task.0, now.0))?
         }
-        Change::Failed {
+        HookChange::Failed {
             failures,
             next_try_at,
             reason,
@@ -127,7 +127,7 @@ fn apply(
             let mut update = connection.prepare_cached(HOOK_FAILED)?;
             update.execute((at.0, at.1, at.2, failures, next_try_at.0, now.0, reason))?
         }
-        Change::Buried { letter, reason } => {
+        HookChange::Buried { letter, reason } => {
             let to = letter.after;
             let mut update = connection.prepare_cached(HOOK_BURIED)?;
             let changed = update.execute((at.0, at.1, at.2, to.seq, to.task.0, now.0, reason))?;
@@ -138,14 +138,14 @@ fn apply(
             }
             changed
         }
-        Change::Redelivered(letter) => {
+        HookChange::Redelivered(letter) => {
             let deleted = connection
                 .prepare_cached(DEAD_LETTER_DELETE)?
                 .execute((hook, letter))?;
             again(connection, hook, now, None)?;
             deleted
         }
-        Change::Kept { letter, reason } => {
+        HookChange::Kept { letter, reason } => {
             let kept = connection
                 .prepare_cached(DEAD_LETTER_KEEP)?
                 .execute((hook, letter, now.0, reason))?;

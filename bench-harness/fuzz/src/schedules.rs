@@ -5,7 +5,7 @@ use std::str;
 use jiff::tz::TimeZone;
 use queue_core::clock::Timestamp;
 use workflow_queue::schedule::cron::Cron;
-use workflow_queue::schedule::crontab::{Crontab, Form};
+use workflow_queue::schedule::crontab::{Crontab, CrontabForm};
 
 use crate::check_sentence;
 
@@ -40,10 +40,10 @@ pub(crate) fn cron(bytes: &[u8]) {
 /// unique, and every schedule can be added unless its zone is unknown.
 pub(crate) fn crontab(bytes: &[u8]) {
     let lines = bytes.split(|byte| *byte == b'\n').count();
-    let system = Form::System {
+    let system = CrontabForm::System {
         user: "root".to_owned(),
     };
-    for form in [Form::User, system] {
+    for form in [CrontabForm::User, system] {
         let read = Crontab::read(bytes, &form);
         let mut numbers: Vec<usize> = read.entries.iter().map(|entry| entry.line).collect();
         for (line, sentence) in read.refused.iter().chain(&read.left_out) {

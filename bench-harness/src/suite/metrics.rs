@@ -8,7 +8,7 @@ use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::Monitored as _;
 use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
-use queue_core::watch::{Form, Metrics};
+use queue_core::watch::{Metrics, MetricsFormat};
 use queue_core::{ClaimRequest, NewTask, Queue, State, WorkerId};
 
 use super::context::{Context, database};
@@ -78,7 +78,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
 fn scrape(queue: &impl Queue) -> Result<f64> {
     let watch = Stopwatch::start();
     queue.fold(STEPS)?;
-    let text = Metrics::read(queue, "bench")?.text(Form::Prometheus);
+    let text = Metrics::read(queue, "bench")?.text(MetricsFormat::Prometheus);
     let millis = watch.seconds() * 1e3;
     if text.contains("queue_tasks{") {
         return Ok(millis);

@@ -10,7 +10,7 @@ use super::program::Context;
 use super::{Failure, folded};
 use crate::error::Error;
 use crate::queue::Queue;
-use crate::watch::{Form, Metrics, judge_alerts, sync_time};
+use crate::watch::{Metrics, MetricsFormat, judge_alerts, sync_time};
 
 /// Mode of the file, so that the monitor, another user, can read it.
 const MODE: u32 = 0o644;
@@ -32,9 +32,9 @@ pub struct Arguments {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let form = if arguments.openmetrics {
-        Form::OpenMetrics
+        MetricsFormat::OpenMetrics
     } else {
-        Form::Prometheus
+        MetricsFormat::Prometheus
     };
     let (queue, _) = folded::open(context)?;
     // A file that cannot be written now is judged by the next call.

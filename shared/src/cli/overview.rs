@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::json::TaskView;
 use super::program::{Access, Context};
-use super::status::{self, Standing};
+use super::status::{self, FileStatus};
 use super::table::{Column, Table, left, painted, right, text};
 use super::watch::{self, Frame, Screen};
 use super::why::{self, Snapshot};
@@ -74,7 +74,7 @@ pub fn refuse(arguments: Arguments) -> Result<(), Failure> {
 #[derive(Default)]
 struct Overview {
     now: Timestamp,
-    standing: Standing,
+    standing: FileStatus,
     /// Running tasks, the oldest first, and the worker of each.
     running: Vec<(Task, String)>,
     failed: Vec<Task>,
@@ -102,7 +102,7 @@ struct View<'a> {
 
 impl Overview {
     fn read<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Self> {
-        let standing = Standing::read(queue)?;
+        let standing = FileStatus::read(queue)?;
         let now = queue.now().wall;
         let known = queue.workers()?;
         let running = running(queue, None, (&standing.workers, &known))?;

@@ -27,7 +27,7 @@ use crate::runtime::{Halt, Worker, WorkerOptions, trust};
 use crate::task::{NewTask, Work};
 use fingerprint::Content;
 use group::{Group, LineStates};
-use progress::Progress;
+use progress::RunProgress;
 use report::{advise, note_more, report};
 use shown::Show;
 use source::Source;
@@ -134,12 +134,12 @@ enum Format {
 
 impl Format {
     /// The form of the lines of a file of that name, unless the arguments say.
-    fn form(given: Option<Self>, file: &Path) -> bulk::Form {
+    fn form(given: Option<Self>, file: &Path) -> bulk::LineForm {
         let by_name = file.extension().filter(|end| *end == "jsonl");
         match given.or(by_name.map(|_| Self::Jsonl)) {
-            Some(Self::Lines) => bulk::Form::Commands,
-            Some(Self::Jsonl) => bulk::Form::Json,
-            None => bulk::Form::Either,
+            Some(Self::Lines) => bulk::LineForm::Commands,
+            Some(Self::Jsonl) => bulk::LineForm::Json,
+            None => bulk::LineForm::Either,
         }
     }
 }
@@ -264,7 +264,7 @@ fn work<Q: Queue>(
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
     let printer = context.printer;
-    let mut progress = Progress::new(printer, context.invocation(), before);
+    let mut progress = RunProgress::new(printer, context.invocation(), before);
     let show = arguments.show;
     progress.show(
         show.unwrap_or_else(|| Show::unless_given(printer)),

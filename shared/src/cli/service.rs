@@ -24,11 +24,11 @@ use crate::queue::Queue;
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    verb: Verb,
 }
 
 #[derive(clap::Subcommand, Debug)]
-enum Action {
+enum Verb {
     Add(Box<add::Arguments>),
     List(list::Arguments),
     Status(status::Arguments),
@@ -41,15 +41,15 @@ enum Action {
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
-    match &arguments.action {
-        Action::Add(arguments) => add::run(context, arguments),
-        Action::List(arguments) => list::run(context, arguments),
-        Action::Status(arguments) => status::run(context, arguments),
-        Action::Start(arguments) => start::run(context, arguments),
-        Action::Stop(arguments) => stop::run(context, arguments),
-        Action::Restart(arguments) => restart::run(context, arguments),
-        Action::Log(arguments) => log::run(context, arguments),
-        Action::Remove(arguments) => remove::run(context, arguments),
-        Action::Cleanup(arguments) => cleanup::run(context, arguments),
+    match &arguments.verb {
+        Verb::Add(arguments) => add::run(context, arguments),
+        Verb::List(arguments) => list::run(context, arguments),
+        Verb::Status(arguments) => status::run(context, arguments),
+        Verb::Start(arguments) => start::run(context, arguments),
+        Verb::Stop(arguments) => stop::run(context, arguments),
+        Verb::Restart(arguments) => restart::run(context, arguments),
+        Verb::Log(arguments) => log::run(context, arguments),
+        Verb::Remove(arguments) => remove::run(context, arguments),
+        Verb::Cleanup(arguments) => cleanup::run(context, arguments),
     }
 }

@@ -52,10 +52,10 @@ const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
 pub fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     watch::show(context.printer, arguments.watch, |screen| {
         let (standing, notes) = if context.is_fresh() {
-            (Standing::default(), vec![fresh(context)])
+            (FileStatus::default(), vec![fresh(context)])
         } else {
             let queue = context.open(Access::Read)?;
-            let standing = Standing::read(&queue)?;
+            let standing = FileStatus::read(&queue)?;
             let notes = standing.notes(context, &queue)?;
             (standing, notes)
         };
@@ -72,14 +72,14 @@ pub fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), 
 
 /// Counts of tasks, queues and living workers.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct FileStatus {
     pub(super) stats: Stats,
     pub(super) workers: Vec<WorkerInfo>,
     queues: Vec<QueueInfo>,
     schedules: ScheduleStanding,
 }
 
-impl Standing {
+impl FileStatus {
     pub(super) fn read<Q: Queue>(queue: &Q) -> Result<Self> {
         Ok(Self {
             stats: queue.stats()?,

@@ -23,11 +23,11 @@ use unit::Unit;
 #[command(arg_required_else_help = false)]
 pub struct Arguments<X: clap::Args = Plain> {
     #[command(subcommand)]
-    action: Action<X>,
+    verb: Verb<X>,
 }
 
 #[derive(clap::Subcommand, Debug)]
-enum Action<X: clap::Args> {
+enum Verb<X: clap::Args> {
     /// Print the unit file
     Print(Worker<X>),
     /// Write the unit file and make systemd read it
@@ -113,10 +113,10 @@ pub fn run<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     context: &Context<Q>,
     arguments: &Arguments<X>,
 ) -> Result<(), Failure> {
-    match &arguments.action {
-        Action::Print(worker) => context.printer.raw(text(context, worker)?.as_bytes()),
-        Action::Install(install) => install_unit(context, install),
-        Action::Uninstall(service) => uninstall(context, service),
+    match &arguments.verb {
+        Verb::Print(worker) => context.printer.raw(text(context, worker)?.as_bytes()),
+        Verb::Install(install) => install_unit(context, install),
+        Verb::Uninstall(service) => uninstall(context, service),
     }
 }
 

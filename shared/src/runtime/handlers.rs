@@ -55,11 +55,11 @@ impl Done {
 #[derive(Debug)]
 pub struct HandlerError {
     message: String,
-    kind: Kind,
+    kind: ErrorKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ErrorKind {
     Failed,
     Fatal,
     Interrupted,
@@ -71,7 +71,7 @@ impl HandlerError {
     #[must_use]
     pub fn fatal(self) -> Self {
         Self {
-            kind: Kind::Fatal,
+            kind: ErrorKind::Fatal,
             ..self
         }
     }
@@ -83,7 +83,7 @@ impl HandlerError {
     pub fn interrupted() -> Self {
         Self {
             message: "the handler ended early, although nobody asked it to".to_owned(),
-            kind: Kind::Interrupted,
+            kind: ErrorKind::Interrupted,
         }
     }
 
@@ -91,7 +91,7 @@ impl HandlerError {
     pub fn snooze_for(time: Duration) -> Self {
         Self {
             message: String::new(),
-            kind: Kind::Snooze(time),
+            kind: ErrorKind::Snooze(time),
         }
     }
 }
@@ -100,7 +100,7 @@ impl<E: fmt::Display> From<E> for HandlerError {
     fn from(error: E) -> Self {
         Self {
             message: error.to_string(),
-            kind: Kind::Failed,
+            kind: ErrorKind::Failed,
         }
     }
 }
@@ -350,18 +350,18 @@ fn refused(HandlerError { message, kind }: HandlerError, reason: Option<StopReas
         fatal,
     };
     match (kind, reason) {
-        (Kind::Snooze(time), _) => snoozed(time),
-        (Kind::Interrupted, Some(StopReason::Shutdown)) => Outcome::Returned,
-        (Kind::Interrupted, Some(StopReason::TimedOut)) => Outcome::TimedOut,
+        (ErrorKind::Snooze(time), _) => snoozed(time),
+        (ErrorKind::Interrupted, Some(StopReason::Shutdown)) => Outcome::Returned,
+        (ErrorKind::Interrupted, Some(StopReason::TimedOut)) => Outcome::TimedOut,
         // The task of the one is cancelled, and nothing is recorded for the other.
-        (Kind::Interrupted, Some(StopReason::Cancelled | StopReason::ClaimLost)) => {
+        (ErrorKind::Interrupted, Some(StopReason::Cancelled | StopReason::ClaimLost)) => {
             Outcome::HandlerFailed {
                 message: "the handler ended early, as it was asked to".to_owned(),
                 fatal: false,
             }
         }
-        (Kind::Interrupted, None) | (Kind::Failed, _) => failed(false),
-        (Kind::Fatal, _) => failed(true),
+        (ErrorKind::Interrupted, None) | (ErrorKind::Failed, _) => failed(false),
+        (ErrorKind::Fatal, _) => failed(true),
     }
 }
 

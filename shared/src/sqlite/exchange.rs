@@ -19,13 +19,13 @@ const NEW: &str = "new.db";
 
 /// Name in an opened folder.
 #[derive(Debug)]
-struct Entry<'a> {
+struct FolderEntry<'a> {
     folder: &'a Folder,
     /// Path for messages; its last part is the name.
     path: PathBuf,
 }
 
-impl Entry<'_> {
+impl FolderEntry<'_> {
     fn name(&self) -> &OsStr {
         self.path.file_name().unwrap_or_default()
     }
@@ -34,7 +34,7 @@ impl Entry<'_> {
         self.folder.size(self.name()).is_some()
     }
 
-    fn rename(&self, to: &Entry<'_>) -> Result<()> {
+    fn rename(&self, to: &FolderEntry<'_>) -> Result<()> {
         let renamed = self.folder.rename(self.name(), to.folder, to.name());
         renamed.map_err(|error| {
             let (from, to) = (self.path.display(), to.path.display());
@@ -71,8 +71,8 @@ impl DatabaseFolder {
     }
 
     /// Name of the database, with `suffix` after it.
-    fn entry(&self, suffix: &str) -> Entry<'_> {
-        Entry {
+    fn entry(&self, suffix: &str) -> FolderEntry<'_> {
+        FolderEntry {
             folder: &self.folder,
             path: beside(&self.path, suffix),
         }
@@ -167,15 +167,15 @@ impl Staging {
         Ok((Self { path, folder }, found))
     }
 
-    fn entry(&self, name: &str) -> Entry<'_> {
-        Entry {
+    fn entry(&self, name: &str) -> FolderEntry<'_> {
+        FolderEntry {
             folder: &self.folder,
             path: self.path.join(name),
         }
     }
 
     /// File that may be a replaced database.
-    fn swap(&self) -> Entry<'_> {
+    fn swap(&self) -> FolderEntry<'_> {
         self.entry(SWAP)
     }
 

@@ -59,21 +59,21 @@ impl Owners {
                 let entries = fs::read_dir(&path).into_iter().flatten().flatten();
                 paths.extend(entries.map(|entry| entry.path()));
             }
-            let kind = Kind::of(&path, sidecar);
+            let kind = FileKind::of(&path, sidecar);
             owners.judge(path, kind, &found);
         }
         owners
     }
 
-    fn judge(&mut self, path: PathBuf, kind: Option<Kind>, found: &Metadata) {
+    fn judge(&mut self, path: PathBuf, kind: Option<FileKind>, found: &Metadata) {
         let forbidden = if found.is_dir() { 0o077 } else { 0o022 };
         if found.is_symlink() {
             self.links.push(path);
         } else if found.uid() != self.owner.0 {
             self.of_others.push(path);
-        } else if kind == Some(Kind::File) && found.is_dir() {
+        } else if kind == Some(FileKind::File) && found.is_dir() {
             self.folders_for_files.push(path);
-        } else if kind == Some(Kind::Folder) && !found.is_dir() {
+        } else if kind == Some(FileKind::Folder) && !found.is_dir() {
             self.files_for_folders.push(path);
         } else if is_file_or_folder(found) && found.mode() & forbidden != 0 {
             self.open_to_others.push(path);
@@ -133,12 +133,12 @@ impl Owners {
 
 /// Kind of file that belongs at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum FileKind {
     File,
     Folder,
 }
 
-impl Kind {
+impl FileKind {
     /// Kind at a path; `None` for files that the queue does not create itself, or creates in a
     /// folder that is restored.
     fn of(path: &Path, sidecar: &Sidecar) -> Option<Self> {

@@ -74,7 +74,7 @@ fn faulty(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 /// Action of an operation besides writing its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum OperationKind {
     Writes,
     Refuses,
     Panics,
@@ -82,17 +82,17 @@ enum Kind {
 
 type Operation = Box<dyn FnMut(&Connection) -> Result<()> + Send>;
 
-fn operation(number: u32, kind: Kind) -> Operation {
+fn operation(number: u32, kind: OperationKind) -> Operation {
     Box::new(move |connection| {
-        if kind != Kind::Writes && connection.is_autocommit() {
+        if kind != OperationKind::Writes && connection.is_autocommit() {
             // An operation that is a lone statement has to fail before the statement.
             return Err(Error::invalid("refused alone"));
         }
         connection.prepare_cached(INSERT)?.execute([number])?;
         match kind {
-            Kind::Writes => Ok(()),
-            Kind::Refuses => Err(Error::invalid("refused")),
-            Kind::Panics => std::panic::resume_unwind(Box::new("panicked")),
+            OperationKind::Writes => Ok(()),
+            OperationKind::Refuses => Err(Error::invalid("refused")),
+            OperationKind::Panics => std::panic::resume_unwind(Box::new("panicked")),
         }
     })
 }
@@ -192,9 +192,9 @@ impl Simulation {
         let number = u32::try_from(self.outcome.told.len()).unwrap();
         self.outcome.told.push(None);
         let kind = match draw(12) {
-            0 => Kind::Refuses,
-            1 => Kind::Panics,
-            _ => Kind::Writes,
+            0 => OperationKind::Refuses,
+            1 => OperationKind::Panics,
+            _ => OperationKind::Writes,
         };
         let process = &mut self.processes[process];
         let call = Call::new(operation(number, kind), draw(2) == 0);

@@ -47,7 +47,7 @@ pub type HookId = i64;
 /// A hook as it is stored, as far as its deliveries depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct HookProgress {
     /// Number.
     pub id: HookId,
     /// Position: all events up to it were delivered, were not chosen or are dead letters.
@@ -62,7 +62,7 @@ pub struct Progress {
     pub wanted: Option<i64>,
 }
 
-impl Progress {
+impl HookProgress {
     /// A hook at that position, for which nothing has failed.
     pub fn new(id: HookId, at: Cursor) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Progress {
 #[derive(Clone, Debug)]
 pub enum Input {
     /// All hooks, as they are stored now; there may be new events.
-    Hooks(Vec<Progress>),
+    Hooks(Vec<HookProgress>),
     /// Chosen events after the position that was asked for.
     Read {
         /// The hook.
@@ -139,13 +139,13 @@ pub enum Action {
         /// The position that is stored.
         from: Cursor,
         /// The change.
-        change: Change,
+        change: HookChange,
     },
 }
 
 /// Change of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum HookChange {
     /// No event up to there was for it.
     Passed(Cursor),
     /// The event before that position was taken.
@@ -202,14 +202,14 @@ enum Task {
     Delivering,
     /// A dead letter is under way.
     DeliveringAgain(i64),
-    Recording(Change),
+    Recording(HookChange),
     /// A delivery whose result nobody needs, since the hook was set to another position.
     Stale,
 }
 
 #[derive(Debug)]
 struct Hook {
-    stored: Progress,
+    stored: HookProgress,
     /// Chosen events after the position, in order.
     letters: VecDeque<Arc<Letter>>,
     /// Position up to which events were read.
@@ -276,7 +276,7 @@ impl Deliveries {
 }
 
 impl Hook {
-    fn new(stored: Progress, now: Timestamp) -> Self {
+    fn new(stored: HookProgress, now: Timestamp) -> Self {
         Self {
             stored,
             letters: VecDeque::new(),
@@ -288,7 +288,7 @@ impl Hook {
     }
 
     /// Takes in the stored hook. If somebody set it to another position, events are read anew.
-    fn refresh(&mut self, stored: Progress) {
+    fn refresh(&mut self, stored: HookProgress) {
         if matches!(self.task, Some(Task::Recording(_))) {
             self.is_unread = true;
             return;
@@ -308,15 +308,15 @@ impl Hook {
     fn ended(&mut self, now: Timestamp, result: Result<(), String>) {
         let change = match self.task.take() {
             Some(Task::DeliveringAgain(letter)) => match result {
-                Ok(()) => Change::Redelivered(letter),
-                Err(reason) => Change::Kept { letter, reason },
+                Ok(()) => HookChange::Redelivered(letter),
+                Err(reason) => HookChange::Kept { letter, reason },
             },
             Some(Task::Delivering) => {
                 let Some(letter) = self.letters.front() else {
                     return;
                 };
                 match result {
-                    Ok(()) => Change::Delivered(letter.after),
+                    Ok(()) => HookChange::Delivered(letter.after),
                     Err(reason) => self.failed(now, Arc::clone(letter), reason),
                 }
             }
@@ -325,13 +325,13 @@ impl Hook {
         self.task = Some(Task::Recording(change));
     }
 
-    fn failed(&self, now: Timestamp, letter: Arc<Letter>, reason: String) -> Change {
+    fn failed(&self, now: Timestamp, letter: Arc<Letter>, reason: String) -> HookChange {
         let failures = self.stored.failures + 1;
         if failures >= MOST_TRIES {
-            return Change::Buried { letter, reason };
+            return HookChange::Buried { letter, reason };
         }
         let delay = delay(failures);
-        Change::Failed {
+        HookChange::Failed {
             letter,
             failures,
             next_try_at: now.after(delay),
@@ -351,16 +351,16 @@ impl Hook {
             return;
         }
         match change {
-            Change::Passed(to) => self.moved(now, to),
-            Change::Delivered(to) => {
+            HookChange::Passed(to) => self.moved(now, to),
+            HookChange::Delivered(to) => {
                 self.letters.pop_front();
                 self.moved(now, to);
             }
-            Change::Buried { letter, .. } => {
+            HookChange::Buried { letter, .. } => {
                 self.letters.pop_front();
                 self.moved(now, letter.after);
             }
-            Change::Failed {
+            HookChange::Failed {
                 failures,
                 next_try_at,
                 ..
@@ -368,7 +368,7 @@ impl Hook {
                 self.stored.failures = failures;
                 self.stored.next_try_at = Some(next_try_at);
             }
-            Change::Redelivered(_) | Change::Kept { .. } => self.stored.wanted = None,
+            HookChange::Redelivered(_) | HookChange::Kept { .. } => self.stored.wanted = None,
         }
     }
 
@@ -407,7 +407,7 @@ impl Hook {
             return Some(Action::Read { hook, after });
         }
         if self.is_unsaved() && self.save_at() <= now {
-            let (from, change) = (self.stored.at, Change::Passed(self.read));
+            let (from, change) = (self.stored.at, HookChange::Passed(self.read));
             self.task = Some(Task::Recording(change.clone()));
             return Some(Action::Record { hook, from, change });
         }

@@ -7,7 +7,7 @@ use crate::text::escape;
 
 /// Text format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum MetricsFormat {
     /// Text format of Prometheus, version 0.0.4.
     #[default]
     Prometheus,
@@ -15,7 +15,7 @@ pub enum Form {
     OpenMetrics,
 }
 
-impl Form {
+impl MetricsFormat {
     /// Content type of the format.
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Form {
 
 /// Type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Number that rises and falls.
     Gauge,
     /// Number that only rises, until it begins anew. Its name ends in `_total`.
@@ -58,7 +58,7 @@ pub enum Kind {
     Info,
 }
 
-impl Kind {
+impl MetricKind {
     /// The type as a word of the format.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ pub struct Family {
     /// Name.
     pub name: &'static str,
     /// Type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Names of its labels.
     pub labels: &'static [&'static str],
     /// Meaning, one sentence.
@@ -87,9 +87,9 @@ impl Family {
     /// Its name without the ending of its type.
     fn stem(&self) -> &'static str {
         let ending = match self.kind {
-            Kind::Counter => "_total",
-            Kind::Info => "_info",
-            Kind::Gauge | Kind::Histogram => "",
+            MetricKind::Counter => "_total",
+            MetricKind::Info => "_info",
+            MetricKind::Gauge | MetricKind::Histogram => "",
         };
         self.name.strip_suffix(ending).unwrap_or(self.name)
     }
@@ -104,12 +104,12 @@ impl Family {
 /// Text in one of the formats.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exposition {
-    form: Form,
+    form: MetricsFormat,
     text: String,
 }
 
 impl Exposition {
-    pub(super) fn new(form: Form) -> Self {
+    pub(super) fn new(form: MetricsFormat) -> Self {
         Self {
             form,
             text: String::new(),
@@ -120,12 +120,12 @@ impl Exposition {
     pub(super) fn family(&mut self, family: &Family) {
         let help = family.help;
         let (name, kind) = match self.form {
-            Form::OpenMetrics => (family.stem(), family.kind.as_str()),
-            Form::Prometheus if family.kind == Kind::Info => (family.name, "gauge"),
-            Form::Prometheus => (family.name, family.kind.as_str()),
+            MetricsFormat::OpenMetrics => (family.stem(), family.kind.as_str()),
+            MetricsFormat::Prometheus if family.kind == MetricKind::Info => (family.name, "gauge"),
+            MetricsFormat::Prometheus => (family.name, family.kind.as_str()),
         };
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        if let (Form::OpenMetrics, Some(unit)) = (self.form, family.unit()) {
+        if let (MetricsFormat::OpenMetrics, Some(unit)) = (self.form, family.unit()) {
             let _ = writeln!(self.text, "# UNIT {name} {unit}");
         }
     }
@@ -180,7 +180,7 @@ impl Exposition {
 
     /// The whole text.
     pub(super) fn end(mut self) -> String {
-        if self.form == Form::OpenMetrics {
+        if self.form == MetricsFormat::OpenMetrics {
             self.text.push_str("# EOF\n");
         }
         self.text
@@ -217,18 +217,18 @@ fn seconds(millis: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exposition, Family, Form, Kind, Value, seconds};
+    use super::{Exposition, Family, MetricKind, MetricsFormat, Value, seconds};
     use crate::journal::Histogram;
 
     const RUNS: Family = Family {
         name: "queue_run_seconds",
-        kind: Kind::Histogram,
+        kind: MetricKind::Histogram,
         labels: &["queue"],
         help: "Runs.",
     };
     const DONE: Family = Family {
         name: "queue_done_total",
-        kind: Kind::Counter,
+        kind: MetricKind::Counter,
         labels: &["queue"],
         help: "Done.",
     };
@@ -242,11 +242,11 @@ mod tests {
             text.end()
         };
         assert_eq!(
-            text(Form::Prometheus),
+            text(MetricsFormat::Prometheus),
             "# HELP queue_done_total Done.\n# TYPE queue_done_total counter\n\
              queue_done_total{queue=\"a\\\"b\\\\\\\\c\\\\nd\"} 7\n"
         );
-        let open = text(Form::OpenMetrics);
+        let open = text(MetricsFormat::OpenMetrics);
         assert!(open.starts_with("# HELP queue_done Done.\n# TYPE queue_done counter\n"));
         assert!(open.ends_with("} 7\n# EOF\n"), "{open}");
     }
@@ -257,7 +257,7 @@ mod tests {
         for time in [1_000, 6_000, 9_000_000_000] {
             times.record(time);
         }
-        let mut text = Exposition::new(Form::OpenMetrics);
+        let mut text = Exposition::new(MetricsFormat::OpenMetrics);
         text.family(&RUNS);
         text.histogram(&RUNS, &["q"], &times);
         let text = text.end();
@@ -283,23 +283,23 @@ mod tests {
     #[test]
     fn open_metrics_is_sent_to_those_who_accept_it() {
         for (accept, form) in [
-            (None, Form::Prometheus),
-            (Some("*/*"), Form::Prometheus),
-            (Some("text/plain;version=0.0.4"), Form::Prometheus),
+            (None, MetricsFormat::Prometheus),
+            (Some("*/*"), MetricsFormat::Prometheus),
+            (Some("text/plain;version=0.0.4"), MetricsFormat::Prometheus),
             (
                 Some("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2"),
-                Form::OpenMetrics,
+                MetricsFormat::OpenMetrics,
             ),
             (
                 Some("application/openmetrics-text;q=0, */*"),
-                Form::Prometheus,
+                MetricsFormat::Prometheus,
             ),
             (
                 Some("application/openmetrics-text; version=2.0.0"),
-                Form::Prometheus,
+                MetricsFormat::Prometheus,
             ),
         ] {
-            assert_eq!(Form::accepted(accept), form, "{accept:?}");
+            assert_eq!(MetricsFormat::accepted(accept), form, "{accept:?}");
         }
     }
 }

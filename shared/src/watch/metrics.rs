@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::exposition::{Exposition, Family, Form, Kind, Value};
+use super::exposition::{Exposition, Family, MetricKind, MetricsFormat, Value};
 use super::machine;
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -112,7 +112,7 @@ const DELIVERIES: Family = counter(
     "Tries to deliver an event.",
 );
 const BUILD: Family = family(
-    Kind::Info,
+    MetricKind::Info,
     "queue_build_info",
     &["program", "version"],
     "Version of the program that made this text.",
@@ -121,18 +121,23 @@ const BUILD: Family = family(
 type Labelled = &'static [&'static str];
 
 const fn gauge(name: &'static str, labels: Labelled, help: &'static str) -> Family {
-    family(Kind::Gauge, name, labels, help)
+    family(MetricKind::Gauge, name, labels, help)
 }
 
 const fn counter(name: &'static str, labels: Labelled, help: &'static str) -> Family {
-    family(Kind::Counter, name, labels, help)
+    family(MetricKind::Counter, name, labels, help)
 }
 
 const fn histogram(name: &'static str, labels: Labelled, help: &'static str) -> Family {
-    family(Kind::Histogram, name, labels, help)
+    family(MetricKind::Histogram, name, labels, help)
 }
 
-const fn family(kind: Kind, name: &'static str, labels: Labelled, help: &'static str) -> Family {
+const fn family(
+    kind: MetricKind,
+    name: &'static str,
+    labels: Labelled,
+    help: &'static str,
+) -> Family {
     Family {
         name,
         kind,
@@ -208,7 +213,7 @@ impl Metrics {
     }
 
     /// The text in that format.
-    pub fn text(&self, form: Form) -> String {
+    pub fn text(&self, form: MetricsFormat) -> String {
         let mut text = Exposition::new(form);
         self.put_queues(&mut text);
         self.put_workers(&mut text);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use alerts::judge_alerts;
 pub use check_view::CheckView;
-pub use exposition::{Family, Form, Kind};
+pub use exposition::{Family, MetricKind, MetricsFormat};
 pub use health::{Check, Level, Measure, judge, worst};
 pub use metrics::{FAMILIES, MOST_LABELS, Metrics, OTHERS};
 pub use readings::Readings;

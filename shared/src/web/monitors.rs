@@ -9,7 +9,9 @@ use super::dashboard::Dashboard;
 use super::reply::{Problem, Reply};
 use super::request::Request;
 use crate::queue::Queue;
-use crate::watch::{Check, CheckView, Form, Level, Metrics, Readings, Watchdog, judge, worst};
+use crate::watch::{
+    Check, CheckView, Level, Metrics, MetricsFormat, Readings, Watchdog, judge, worst,
+};
 
 /// Steps of a fold before metrics are read, each of 10,000 events; a loop folds the rest.
 const STEPS: usize = 4;
@@ -24,7 +26,7 @@ pub(super) fn metrics<Q: Queue>(
         // On a full disk, or while another program holds the file, the rest is needed all the more.
         let _ = queue.fold(STEPS);
     }
-    let form = Form::accepted(request.accept.as_deref());
+    let form = MetricsFormat::accepted(request.accept.as_deref());
     let metrics = Metrics::read(queue, dashboard.options.program)?;
     let text = metrics.sync(dashboard.sync.get(queue)).text(form);
     Ok(Reply::text(text).with("content-type", form.content_type()))

@@ -16,21 +16,21 @@ use workflow_queue::{AlertKind, WorkflowQueue};
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    verb: Verb,
 }
 
 #[derive(clap::Subcommand, Debug)]
-enum Action {
+enum Verb {
     Set(set::Arguments),
     List(list::Arguments),
     Remove(remove::Arguments),
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
-    match &arguments.action {
-        Action::Set(arguments) => set::run(context, arguments),
-        Action::List(arguments) => list::run(context, arguments),
-        Action::Remove(arguments) => remove::run(context, arguments),
+    match &arguments.verb {
+        Verb::Set(arguments) => set::run(context, arguments),
+        Verb::List(arguments) => list::run(context, arguments),
+        Verb::Remove(arguments) => remove::run(context, arguments),
     }
 }
 

@@ -21,11 +21,11 @@ use workflow_queue::WorkflowQueue;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    verb: Verb,
 }
 
 #[derive(clap::Subcommand, Debug)]
-enum Action {
+enum Verb {
     Add(Box<add::Arguments>),
     List(list::Arguments),
     Pause(pause::Arguments),
@@ -38,16 +38,16 @@ enum Action {
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: Arguments) -> Result<(), Failure> {
-    match arguments.action {
-        Action::Add(arguments) => add::run(context, *arguments),
-        Action::List(arguments) => list::run(context, &arguments),
-        Action::Pause(arguments) => pause::pause(context, &arguments),
-        Action::Resume(arguments) => pause::resume(context, &arguments),
-        Action::Remove(arguments) => remove::run(context, &arguments),
-        Action::Test(arguments) => test::run(context, &arguments),
-        Action::Replay(arguments) => replay::run(context, &arguments),
-        Action::Dead(arguments) => dead::run(context, &arguments),
-        Action::Run(arguments) => run::run(context, &arguments),
+    match arguments.verb {
+        Verb::Add(arguments) => add::run(context, *arguments),
+        Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Pause(arguments) => pause::pause(context, &arguments),
+        Verb::Resume(arguments) => pause::resume(context, &arguments),
+        Verb::Remove(arguments) => remove::run(context, &arguments),
+        Verb::Test(arguments) => test::run(context, &arguments),
+        Verb::Replay(arguments) => replay::run(context, &arguments),
+        Verb::Dead(arguments) => dead::run(context, &arguments),
+        Verb::Run(arguments) => run::run(context, &arguments),
     }
 }
 

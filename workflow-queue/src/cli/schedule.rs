@@ -24,11 +24,11 @@ use workflow_queue::WorkflowQueue;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    verb: Verb,
 }
 
 #[derive(clap::Subcommand, Debug)]
-enum Action {
+enum Verb {
     Add(Box<add::Arguments>),
     List(list::Arguments),
     Show(show::Arguments),
@@ -43,17 +43,17 @@ enum Action {
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: Arguments) -> Result<(), Failure> {
-    match arguments.action {
-        Action::Add(arguments) => add::run(context, *arguments),
-        Action::List(arguments) => list::run(context, &arguments),
-        Action::Show(arguments) => show::run(context, &arguments),
-        Action::Next(arguments) => next::run(context, &arguments),
-        Action::Edit(arguments) => edit::run(context, *arguments),
-        Action::Pause(arguments) => pause::pause(context, &arguments),
-        Action::Resume(arguments) => pause::resume(context, &arguments),
-        Action::Remove(arguments) => remove::run(context, &arguments),
-        Action::Run(arguments) => run::run(context, &arguments),
-        Action::Backfill(arguments) => backfill::run(context, &arguments),
-        Action::Import(arguments) => import::run(context, &arguments),
+    match arguments.verb {
+        Verb::Add(arguments) => add::run(context, *arguments),
+        Verb::List(arguments) => list::run(context, &arguments),
+        Verb::Show(arguments) => show::run(context, &arguments),
+        Verb::Next(arguments) => next::run(context, &arguments),
+        Verb::Edit(arguments) => edit::run(context, *arguments),
+        Verb::Pause(arguments) => pause::pause(context, &arguments),
+        Verb::Resume(arguments) => pause::resume(context, &arguments),
+        Verb::Remove(arguments) => remove::run(context, &arguments),
+        Verb::Run(arguments) => run::run(context, &arguments),
+        Verb::Backfill(arguments) => backfill::run(context, &arguments),
+        Verb::Import(arguments) => import::run(context, &arguments),
     }
 }

@@ -16,7 +16,7 @@ use crate::slice::{Slice, TaskChange, TaskRow};
 
 /// The changes this cancel has made so far.
 #[derive(Default)]
-struct Progress {
+struct CancelProgress {
     cancelled: BTreeSet<TaskId>,
     asked: BTreeSet<TaskId>,
 }
@@ -34,7 +34,7 @@ impl<S: Slice> Writing<S> {
             .map(|id| (id, State::Cancelled))
             .collect();
         let mut cascade = Cascade::load(&mut self.slice, &ends)?;
-        let mut progress = Progress::default();
+        let mut progress = CancelProgress::default();
         let mut changes = Vec::with_capacity(ids.len());
         for (id, row) in ids.iter().zip(rows) {
             let change = match row {
@@ -71,7 +71,7 @@ impl<S: Slice> Writing<S> {
         row: TaskRow,
         why: Option<&str>,
         cascade: &mut Cascade,
-        progress: &mut Progress,
+        progress: &mut CancelProgress,
     ) -> Result<Change> {
         let state = if progress.cancelled.contains(&id) {
             State::Cancelled

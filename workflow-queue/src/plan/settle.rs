@@ -84,7 +84,7 @@ impl<S: Slice> Writing<S> {
     ) -> Result<Vec<Settled>> {
         let claims: Vec<Claim> = settlements.iter().map(|one| one.claim).collect();
         let found = self.slice.executions(&claims)?;
-        let mut batch = Batch::of(settlements.len());
+        let mut batch = EndBatch::of(settlements.len());
         let mut settled = Vec::with_capacity(settlements.len());
         for (index, (settlement, found)) in settlements.iter().zip(found).enumerate() {
             let task = settlement.claim.task;
@@ -148,7 +148,7 @@ impl<S: Slice> Writing<S> {
     /// answer.
     pub(crate) fn crash(&mut self, claims: &[Claim], only_expired: bool) -> Result<Vec<Reaped>> {
         let found = self.slice.executions(claims)?;
-        let mut batch = Batch::of(claims.len());
+        let mut batch = EndBatch::of(claims.len());
         let mut reaped = Vec::with_capacity(claims.len());
         for (claim, found) in claims.iter().zip(found) {
             let Some(found) = found else { continue };
@@ -209,14 +209,14 @@ impl<S: Slice> Writing<S> {
 }
 
 /// The changes of a batch of ends so far.
-struct Batch {
+struct EndBatch {
     /// The states in which its executions left their tasks; `None` for a batch of one.
     concluded: Option<BTreeMap<TaskId, State>>,
     /// The tasks that have ended.
     ends: Vec<EndedTask>,
 }
 
-impl Batch {
+impl EndBatch {
     fn of(len: usize) -> Self {
         Self {
             concluded: (len > 1).then(BTreeMap::new),

@@ -34,7 +34,7 @@ const OF_CRON: [&str; 6] = [
 /// Form of a crontab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Form {
+pub enum CrontabForm {
     /// That of a user.
     User,
     /// That of the system, with a column for the user.
@@ -49,7 +49,7 @@ pub enum Form {
 #[non_exhaustive]
 pub struct Crontab {
     /// Its commands.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CrontabEntry>,
     /// Lines that are refused, each with the reason.
     pub refused: Vec<(usize, String)>,
     /// Lines that set a variable of cron itself, with its name.
@@ -59,7 +59,7 @@ pub struct Crontab {
 /// Command of a crontab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct CrontabEntry {
     /// Number of its line, from 1.
     pub line: usize,
     /// Name of its schedule: the same whenever the same line is read.
@@ -78,7 +78,7 @@ pub struct Entry {
     pub variables: Arc<Vec<(String, String)>>,
 }
 
-impl Entry {
+impl CrontabEntry {
     /// The schedule of the line, in this time zone and this folder unless lines above it set others.
     /// A command that fails is not tried again, as under cron.
     ///
@@ -104,7 +104,7 @@ impl Entry {
 
 impl Crontab {
     /// Reads a crontab.
-    pub fn read(bytes: &[u8], form: &Form) -> Self {
+    pub fn read(bytes: &[u8], form: &CrontabForm) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = Reader {
             form,
@@ -136,7 +136,7 @@ struct Settings {
 }
 
 struct Reader<'a> {
-    form: &'a Form,
+    form: &'a CrontabForm,
     settings: Settings,
     /// Number of entries of each name.
     names: HashMap<String, usize>,
@@ -154,8 +154,8 @@ impl Reader<'_> {
         }
         let (expression, rest) = times(text)?;
         let (user, command) = match self.form {
-            Form::User => (None, rest),
-            Form::System { user } => {
+            CrontabForm::User => (None, rest),
+            CrontabForm::System { user } => {
                 let (owner, command) = word(rest);
                 if owner != user {
                     let owner = owner.escape_debug();
@@ -172,7 +172,7 @@ impl Reader<'_> {
         }
         Cron::parse(&expression, None).map_err(|error| error.to_string())?;
         let name = self.name(user, &expression, &command);
-        self.crontab.entries.push(Entry {
+        self.crontab.entries.push(CrontabEntry {
             line: number,
             name,
             expression,

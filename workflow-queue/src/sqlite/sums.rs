@@ -33,14 +33,14 @@ pub(super) struct Position {
 }
 
 /// Sums to add, and the positions before and after them.
-pub(super) struct Batch {
+pub(super) struct SumsBatch {
     pub(super) before: Position,
     pub(super) after: Position,
     portions: Portions,
 }
 
 /// The next tasks and events, summed.
-pub(super) fn next(connection: &Connection, now: Timestamp) -> Result<Batch> {
+pub(super) fn next(connection: &Connection, now: Timestamp) -> Result<SumsBatch> {
     let before = position(connection)?;
     let mut fold = Fold::new(now);
     let mut after = before;
@@ -53,7 +53,7 @@ pub(super) fn next(connection: &Connection, now: Timestamp) -> Result<Batch> {
         fold.enqueued(queue, Timestamp(at), id > before.from_task);
         after.task = id;
     }
-    Ok(Batch {
+    Ok(SumsBatch {
         before,
         after,
         portions: fold.portions(),
@@ -115,7 +115,7 @@ pub(super) fn position(connection: &Connection) -> Result<Position> {
 
 /// Adds to the stored sums, unless somebody else has added to them since the position was read. Also
 /// deletes those that are not kept any more.
-pub(super) fn add(connection: &Connection, batch: &Batch, now: Timestamp) -> Result<()> {
+pub(super) fn add(connection: &Connection, batch: &SumsBatch, now: Timestamp) -> Result<()> {
     let after = batch.after;
     let mut advance = connection.prepare_cached(FOLD_MOVE)?;
     if advance.execute((batch.before.revision, after.seq, after.task))? == 0 {
@@ -153,7 +153,7 @@ pub(super) fn fold_to(connection: &Connection, last: i64, now: Timestamp) -> Res
         let portions = fold.portions();
         add(
             connection,
-            &Batch {
+            &SumsBatch {
                 before,
                 after,
                 portions,
@@ -181,7 +181,7 @@ pub(super) fn fold_pruned(
     let after = before;
     add(
         connection,
-        &Batch {
+        &SumsBatch {
             before,
             after,
             portions,

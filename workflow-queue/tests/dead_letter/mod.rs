@@ -6,7 +6,7 @@ use std::sync::Arc;
 use queue_core::clock::Timestamp;
 use queue_core::journal::{Event, EventKind};
 use queue_core::task::TaskId;
-use queue_core::watch::deliver::{Change, HookStore, Letter};
+use queue_core::watch::deliver::{HookChange, HookStore, Letter};
 use workflow_queue::WorkflowQueue;
 
 /// Gives up so many failures of task 1 in the name of the only hook.
@@ -18,7 +18,7 @@ pub(crate) fn bury(file: &Path, count: u32) {
         after.seq += 1;
         let mut event = Event::new(EventKind::Failed, Timestamp(0));
         event.task = Some(TaskId(1));
-        let change = Change::Buried {
+        let change = HookChange::Buried {
             letter: Arc::new(Letter::new("urn:x", after, &event).unwrap()),
             reason: "it said no <b>".to_owned(),
         };

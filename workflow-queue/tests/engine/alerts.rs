@@ -7,7 +7,7 @@ use queue_core::hook::HookTarget;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{AlertKind, AlertPhase, AlertRule, Monitored as _, Queue as _};
 use queue_core::task::NewTask;
-use queue_core::watch::deliver::{Change, HookStore, Letter};
+use queue_core::watch::deliver::{HookChange, HookStore, Letter};
 use queue_core::watch::judge_alerts;
 use workflow_queue::{Cursor, Event, EventKind, NewHook, WorkflowQueue};
 
@@ -110,7 +110,7 @@ fn a_dead_letter_fires_at_once_and_clears_when_it_is_dealt_with() {
     let mut after = stored.at;
     after.seq += 1;
     let event = Event::new(EventKind::Failed, Timestamp(0));
-    let change = Change::Buried {
+    let change = HookChange::Buried {
         letter: Arc::new(Letter::new("urn:x", after, &event).unwrap()),
         reason: "no".to_owned(),
     };

@@ -9,8 +9,8 @@ use queue_core::journal::{Cursor, EventKind};
 use queue_core::queue::{Monitored as _, Queue as _};
 use queue_core::settings::FileSetting;
 use queue_core::task::NewTask;
-use queue_core::watch::deliver::{Change, Choice, HookStore, Letter, StoredHook};
-use queue_core::watch::{Form, Metrics};
+use queue_core::watch::deliver::{Choice, HookChange, HookStore, Letter, StoredHook};
+use queue_core::watch::{Metrics, MetricsFormat};
 use queue_testing::exposition::Exposition;
 use workflow_queue::{NewHook, WorkflowQueue};
 
@@ -134,16 +134,16 @@ fn a_position_moves_only_from_where_it_is() {
     let hook = stored(&bench.queue).progress;
     let mut to = hook.at;
     to.seq += 1;
-    let record = |from, change: &Change| bench.queue.record(hook.id, from, change).unwrap();
-    assert!(!record(to, &Change::Delivered(to)));
-    assert!(record(hook.at, &Change::Delivered(to)));
-    assert!(!record(hook.at, &Change::Passed(to)));
+    let record = |from, change: &HookChange| bench.queue.record(hook.id, from, change).unwrap();
+    assert!(!record(to, &HookChange::Delivered(to)));
+    assert!(record(hook.at, &HookChange::Delivered(to)));
+    assert!(!record(hook.at, &HookChange::Passed(to)));
     let own = bench.queue.hooks().get("own").unwrap().unwrap();
     assert_eq!((own.at, own.delivered), (to, 1));
     assert!(
         !bench
             .queue
-            .record(hook.id + 1, to, &Change::Passed(to))
+            .record(hook.id + 1, to, &HookChange::Passed(to))
             .unwrap()
     );
 }
@@ -157,7 +157,7 @@ fn an_event_that_is_given_up_is_kept_told_and_can_be_tried_again() {
     let mut after = hook.at;
     after.seq += 1;
     let bury = |from, kind| {
-        let change = Change::Buried {
+        let change = HookChange::Buried {
             letter: letter(after, kind),
             reason: "no".to_owned(),
         };
@@ -174,14 +174,14 @@ fn an_event_that_is_given_up_is_kept_told_and_can_be_tried_again() {
     assert_eq!(stored(&bench.queue).progress.wanted, Some(dead.id));
     let kept = bench.queue.dead_letter(hook.id, dead.id).unwrap().unwrap();
     assert_eq!(kept.body, dead.body);
-    let change = Change::Kept {
+    let change = HookChange::Kept {
         letter: dead.id,
         reason: "still no".to_owned(),
     };
     assert!(bench.queue.record(hook.id, after, &change).unwrap());
     assert_eq!(stored(&bench.queue).progress.wanted, None);
     assert_eq!(hooks.dead_letters(None, 9).unwrap()[0].error, "still no");
-    let change = Change::Redelivered(dead.id);
+    let change = HookChange::Redelivered(dead.id);
     assert!(bench.queue.record(hook.id, after, &change).unwrap());
     assert!(hooks.dead_letters(None, 9).unwrap().is_empty());
     // Two hooks on hook.dead that both fail would give each other work for ever.
@@ -195,7 +195,7 @@ fn an_event_that_is_given_up_is_kept_told_and_can_be_tried_again() {
     assert_eq!((own.buried, own.delivered, own.failed), (2, 1, 3));
     // Counted in the file: another process exports the same numbers.
     let metrics = Metrics::read(&bench.another(), "workflow-queue").unwrap();
-    let metrics = Exposition::read(&metrics.text(Form::OpenMetrics), true).unwrap();
+    let metrics = Exposition::read(&metrics.text(MetricsFormat::OpenMetrics), true).unwrap();
     let tries = ["delivered", "failed", "dead"].map(|result| {
         let labels = [("hook", "own"), ("result", result)];
         metrics.value("queue_hook_deliveries_total", &labels)
@@ -212,7 +212,7 @@ fn enqueued_tasks_that_a_hook_has_not_seen_are_events_behind() {
     let standing = || bench.queue.hook_standings().unwrap().remove(0);
     let lag = || {
         let metrics = Metrics::read(&bench.queue, "workflow-queue").unwrap();
-        let metrics = Exposition::read(&metrics.text(Form::Prometheus), false).unwrap();
+        let metrics = Exposition::read(&metrics.text(MetricsFormat::Prometheus), false).unwrap();
         metrics.value("queue_hook_lag", &[("hook", "own")])
     };
     // The event of the hook itself.
@@ -222,7 +222,7 @@ fn enqueued_tasks_that_a_hook_has_not_seen_are_events_behind() {
             .record(
                 stored(&bench.queue).progress.id,
                 stored(&bench.queue).progress.at,
-                &Change::Passed(end(&bench))
+                &HookChange::Passed(end(&bench))
             )
             .unwrap()
     );
@@ -290,7 +290,7 @@ fn events_that_every_hook_has_seen_are_deleted_as_ever() {
     assert!(
         bench
             .queue
-            .record(id, at, &Change::Passed(end(&bench)))
+            .record(id, at, &HookChange::Passed(end(&bench)))
             .unwrap()
     );
     bench.advance(2 * DAY_MS);

@@ -27,7 +27,7 @@ pub(in super::super) struct TaskLine {
 
 /// Form of the lines of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Form {
+pub(in super::super) enum LineForm {
     /// A line that begins with `{` is a JSON object, any other a command.
     Either,
     /// Every line is a command.
@@ -127,7 +127,7 @@ pub(in super::super) fn read<T>(
 ) -> Result<Vec<T>, Failure> {
     let reader = LineReader {
         template,
-        form: Form::Either,
+        form: LineForm::Either,
         others,
         now,
     };
@@ -148,7 +148,7 @@ pub(in super::super) fn read<T>(
 /// As [`read`].
 pub(in super::super) fn read_lines(
     bytes: &[u8],
-    form: Form,
+    form: LineForm,
     template: &NewTask,
     others: &'static [&'static str],
     now: Timestamp,
@@ -181,7 +181,7 @@ pub(in super::super) fn wrong(number: usize, sentence: &str) -> Failure {
 /// Reader of lines.
 struct LineReader<'a> {
     template: &'a NewTask,
-    form: Form,
+    form: LineForm,
     others: &'static [&'static str],
     now: Timestamp,
 }
@@ -201,11 +201,11 @@ impl LineReader<'_> {
         let mut task = self.template.clone();
         let mut fields = Fields::new();
         match self.form {
-            Form::Either | Form::Json if trimmed.starts_with('{') => {
+            LineForm::Either | LineForm::Json if trimmed.starts_with('{') => {
                 fields = self.fill(&mut task, trimmed)?;
             }
-            Form::Either | Form::Commands => task.work = Work::Shell(line.to_owned()),
-            Form::Json => {
+            LineForm::Either | LineForm::Commands => task.work = Work::Shell(line.to_owned()),
+            LineForm::Json => {
                 let why = "it is not a JSON object, which begins with {; commands of their own \
                            take `--format lines`";
                 return Err(why.to_owned());
@@ -318,7 +318,7 @@ fn codes(codes: Vec<u8>) -> Vec<i32> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Form, read_lines};
+    use super::{LineForm, read_lines};
     use crate::clock::Timestamp;
     use crate::task::{NewTask, Work};
 
@@ -326,10 +326,10 @@ mod tests {
 
     fn tasks(input: &str) -> Result<Vec<NewTask>, String> {
         let template = NewTask::shell("", "").priority(2);
-        read(input, Form::Either, &template)
+        read(input, LineForm::Either, &template)
     }
 
-    fn read(input: &str, form: Form, template: &NewTask) -> Result<Vec<NewTask>, String> {
+    fn read(input: &str, form: LineForm, template: &NewTask) -> Result<Vec<NewTask>, String> {
         let lines = read_lines(input.as_bytes(), form, template, &[], NOW);
         let lines = lines.map_err(|failure| failure.sentence())?;
         Ok(lines.into_iter().map(|line| line.task).collect())
@@ -339,13 +339,13 @@ mod tests {
     fn a_form_decides_whether_a_line_is_a_command_or_an_object() {
         let template = NewTask::shell("", "");
         let group = "{ echo a; echo b; }";
-        assert!(read(group, Form::Either, &template).is_err());
-        let commands = read(group, Form::Commands, &template).unwrap();
+        assert!(read(group, LineForm::Either, &template).is_err());
+        let commands = read(group, LineForm::Commands, &template).unwrap();
         assert_eq!(commands[0].work, Work::Shell(group.to_owned()));
         let object = "# a remark\n{\"command\":\"b\"}\n";
-        let tasks = read(object, Form::Json, &template).unwrap();
+        let tasks = read(object, LineForm::Json, &template).unwrap();
         assert_eq!(tasks[0].work, Work::Shell("b".to_owned()));
-        let sentence = read("{\"command\":\"b\"}\ntrue", Form::Json, &template).unwrap_err();
+        let sentence = read("{\"command\":\"b\"}\ntrue", LineForm::Json, &template).unwrap_err();
         assert!(
             sentence.starts_with("line 2: it is not a JSON object"),
             "{sentence}"
@@ -462,7 +462,7 @@ mod tests {
         }
         let bytes: &[u8] = b"true\n\xff\xfe\n";
         let failure =
-            read_lines(bytes, Form::Either, &NewTask::shell("", ""), &[], NOW).unwrap_err();
+            read_lines(bytes, LineForm::Either, &NewTask::shell("", ""), &[], NOW).unwrap_err();
         assert!(
             failure
                 .sentence()
@@ -473,7 +473,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics(input: Vec<u8>) {
-            let _ = read_lines(&input, Form::Either, &NewTask::shell("", ""), &[], NOW);
+            let _ = read_lines(&input, LineForm::Either, &NewTask::shell("", ""), &[], NOW);
         }
     }
 }

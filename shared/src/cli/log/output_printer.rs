@@ -11,7 +11,7 @@ use crate::task::TaskId;
 
 /// Form of printed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum OutputForm {
     /// The bytes and nothing else.
     Raw,
     /// The bytes, and lines that say where some are missing.
@@ -25,7 +25,7 @@ enum Form {
 pub(super) struct OutputPrinter {
     printer: Printer,
     task: TaskId,
-    form: Form,
+    form: OutputForm,
     only: Option<Stream>,
     safe: TerminalText,
     /// Bytes of output that are not shown, from the beginning.
@@ -66,13 +66,13 @@ struct End {
 impl OutputPrinter {
     pub(super) fn new(printer: Printer, arguments: &Arguments, task: TaskId) -> Self {
         let form = if printer.is_json() {
-            Form::Json
+            OutputForm::Json
         } else if arguments.raw {
-            Form::Raw
+            OutputForm::Raw
         } else if printer.terminal {
-            Form::Safe
+            OutputForm::Safe
         } else {
-            Form::Plain
+            OutputForm::Plain
         };
         let only = match (arguments.stdout, arguments.stderr) {
             (true, _) => Some(Stream::Stdout),
@@ -96,7 +96,7 @@ impl OutputPrinter {
     /// Prints a heading with the task, for output of several tasks; in JSON every object has the
     /// id.
     pub(super) fn head(&mut self, name: &str, is_first: bool) {
-        if self.form == Form::Json {
+        if self.form == OutputForm::Json {
             return;
         }
         let gap = if is_first { "" } else { "\n" };
@@ -142,7 +142,7 @@ impl OutputPrinter {
     }
 
     fn written(&mut self, stream: Stream, bytes: &[u8]) {
-        if matches!(self.form, Form::Raw | Form::Plain) {
+        if matches!(self.form, OutputForm::Raw | OutputForm::Plain) {
             self.text(stream, bytes);
             return;
         }
@@ -159,12 +159,12 @@ impl OutputPrinter {
             return;
         }
         match self.form {
-            Form::Raw | Form::Plain => self.ready.extend_from_slice(bytes),
-            Form::Safe => {
+            OutputForm::Raw | OutputForm::Plain => self.ready.extend_from_slice(bytes),
+            OutputForm::Safe => {
                 let text = self.safe.text(stream, bytes);
                 self.ready.extend_from_slice(text.as_bytes());
             }
-            Form::Json => self.line(&Piece {
+            OutputForm::Json => self.line(&Piece {
                 id: self.task.0,
                 stream: match stream {
                     Stream::Stdout => "stdout",
@@ -178,11 +178,11 @@ impl OutputPrinter {
     fn omitted(&mut self, bytes: u64) {
         let task = self.task;
         match self.form {
-            Form::Json => self.line(&Gap {
+            OutputForm::Json => self.line(&Gap {
                 id: task.0,
                 omitted_bytes: bytes,
             }),
-            Form::Raw | Form::Plain | Form::Safe => {
+            OutputForm::Raw | OutputForm::Plain | OutputForm::Safe => {
                 self.say(&format!("{bytes} bytes of task {task} were not kept"));
             }
         }
@@ -191,11 +191,11 @@ impl OutputPrinter {
     fn given_up(&mut self) {
         let task = self.task;
         match self.form {
-            Form::Json => self.line(&End {
+            OutputForm::Json => self.line(&End {
                 id: task.0,
                 given_up: true,
             }),
-            Form::Raw | Form::Plain | Form::Safe => self.say(&format!(
+            OutputForm::Raw | OutputForm::Plain | OutputForm::Safe => self.say(&format!(
                 "task {task} had ended; no more was read, though a process that it left running \
                  holds its output"
             )),
@@ -205,7 +205,7 @@ impl OutputPrinter {
     /// Prints a sentence about the output: on a line of its own within it, or on standard error if
     /// the output is raw.
     fn say(&mut self, sentence: &str) {
-        if self.form == Form::Raw {
+        if self.form == OutputForm::Raw {
             return note(sentence);
         }
         self.end_text();
@@ -226,7 +226,7 @@ impl OutputPrinter {
     pub(super) fn end_line(&mut self) {
         self.end_text();
         let before = self.ready.last().copied().unwrap_or(self.last);
-        if self.form != Form::Json && before != b'\n' {
+        if self.form != OutputForm::Json && before != b'\n' {
             self.ready.push(b'\n');
         }
     }

@@ -23,7 +23,7 @@ use crate::state::State;
 
 /// Observer of a run that shows its progress.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct RunProgress {
     print_thread: PrintThread,
     bar: Option<ProgressBar>,
     counts: Arc<Counts>,
@@ -92,7 +92,7 @@ impl Drop for Bar {
     }
 }
 
-impl Progress {
+impl RunProgress {
     pub(super) fn new(printer: Printer, invocation: Invocation, before: &LineStates) -> Self {
         let counts = Arc::new(Counts {
             ended_before: before.ended(),
@@ -181,7 +181,7 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl Observer for RunProgress {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "other events are only printed as lines"

@@ -7,7 +7,7 @@ use super::super::program::Context;
 use super::super::show::find;
 use super::super::why::Snapshot;
 use super::super::{Failure, escape};
-use super::keys::{About, Change};
+use super::keys::{About, FileChange};
 use crate::error::Result;
 use crate::queue::{self, Queue};
 use crate::task::TaskId;
@@ -16,17 +16,17 @@ use crate::task::TaskId;
 ///
 /// # Errors
 /// As the engine.
-pub(super) fn change<Q: Queue>(queue: &Q, change: &Change) -> Result<String> {
+pub(super) fn change<Q: Queue>(queue: &Q, change: &FileChange) -> Result<String> {
     match change {
-        Change::Retry(id) => {
+        FileChange::Retry(id) => {
             let changes = queue.retry(&[*id])?;
             Ok(sentence(*id, "is queued again", &changes))
         }
-        Change::Cancel(id) => {
+        FileChange::Cancel(id) => {
             let changes = queue.cancel(&[*id])?;
             Ok(sentence(*id, "is cancelled", &changes))
         }
-        Change::Pause {
+        FileChange::Pause {
             queue: name,
             paused,
         } => {

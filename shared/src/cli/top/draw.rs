@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::overview::layout::sections;
 use super::super::table::{Column, Table, cut, left, right, text};
 use super::super::{escape, moment, tasks, usage};
-use super::keys::{About, Change, Keys, Panel, Row, View};
+use super::keys::{About, FileChange, Keys, Panel, Row, View};
 use super::rates::Rates;
 use super::reading::{Caption, Reading};
 use crate::clock::Timestamp;
@@ -408,11 +408,11 @@ fn foot(scene: &Scene<'_>, width: usize) -> Line<'static> {
     }
 }
 
-fn question(change: &Change) -> String {
+fn question(change: &FileChange) -> String {
     match change {
-        Change::Cancel(id) => format!("Cancel task {id}? y n"),
-        Change::Retry(id) => format!("Retry task {id}? y n"),
-        Change::Pause { queue, paused } => {
+        FileChange::Cancel(id) => format!("Cancel task {id}? y n"),
+        FileChange::Retry(id) => format!("Retry task {id}? y n"),
+        FileChange::Pause { queue, paused } => {
             let verb = if *paused { "Pause" } else { "Resume" };
             format!("{verb} queue {}? y n", escape::line(queue))
         }

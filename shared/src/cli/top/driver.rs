@@ -21,7 +21,7 @@ use super::super::watch::Signals;
 use super::super::{Failure, moment};
 use super::act;
 use super::draw::{Scene, draw};
-use super::keys::{Action, Change, Key, Keys, Row, View};
+use super::keys::{Action, FileChange, Key, Keys, Row, View};
 use super::rates::Rates;
 use super::reading::{Caption, Reading};
 use crate::clock::BootTime;
@@ -220,7 +220,7 @@ impl<Q: Queue> Top<'_, Q> {
     }
 
     /// Makes a change; the last line tells its result.
-    fn change(&mut self, change: &Change) -> Result<()> {
+    fn change(&mut self, change: &FileChange) -> Result<()> {
         match act::change(self.queue, change) {
             Ok(sentence) => self.keys.say(&sentence),
             Err(error) => self.keys.say(&error.to_string()),

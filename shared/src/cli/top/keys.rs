@@ -73,7 +73,7 @@ impl Row {
 
 /// A change to the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum FileChange {
     Retry(TaskId),
     Cancel(TaskId),
     Pause { queue: String, paused: bool },
@@ -90,7 +90,7 @@ pub(super) enum About {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Quit,
-    Change(Change),
+    Change(FileChange),
     /// The text of the panel that was opened.
     Read(About),
     /// The rows, for another filter.
@@ -111,7 +111,7 @@ pub(super) struct Panel {
 pub(super) enum View {
     #[default]
     Rows,
-    Question(Change),
+    Question(FileChange),
     Help,
     Text(Panel),
 }
@@ -262,7 +262,7 @@ impl Keys {
             ));
             return None;
         }
-        Some(Action::Change(Change::Retry(id)))
+        Some(Action::Change(FileChange::Retry(id)))
     }
 
     fn cancel(&mut self) {
@@ -272,7 +272,7 @@ impl Keys {
         if matches!(self.selected, Some(Row::Failed { .. })) {
             return self.say(&format!("task {id} has failed; there is nothing to cancel"));
         }
-        self.view = View::Question(Change::Cancel(id));
+        self.view = View::Question(FileChange::Cancel(id));
     }
 
     fn pause(&mut self) -> Option<Action> {
@@ -280,7 +280,7 @@ impl Keys {
             self.say("select a queue with the arrows first");
             return None;
         };
-        Some(Action::Change(Change::Pause {
+        Some(Action::Change(FileChange::Pause {
             queue: name.clone(),
             paused: !is_paused,
         }))
@@ -311,7 +311,7 @@ impl Keys {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{About, Action, Change, Key, Keys, Row, View};
+    use super::{About, Action, FileChange, Key, Keys, Row, View};
     use crate::task::TaskId;
 
     fn rows() -> Vec<Row> {
@@ -379,24 +379,24 @@ mod tests {
         let mut keys = Keys::new(false);
         let asked = [Key::Down, Key::Tab, Key::Char('c')];
         assert_eq!(press(&mut keys, &asked), None);
-        assert_eq!(keys.view, View::Question(Change::Cancel(TaskId(4))));
+        assert_eq!(keys.view, View::Question(FileChange::Cancel(TaskId(4))));
         assert_eq!(press(&mut keys, &[Key::Enter]), None, "no answer");
         assert_eq!(press(&mut keys, &[Key::Char('n')]), None);
         assert_eq!(keys.view, View::Rows);
         let yes = press(&mut keys, &[Key::Char('c'), Key::Char('y')]);
-        assert_eq!(yes, Some(Action::Change(Change::Cancel(TaskId(4)))));
+        assert_eq!(yes, Some(Action::Change(FileChange::Cancel(TaskId(4)))));
     }
 
     #[test]
     fn a_failed_task_is_retried_and_a_queue_is_paused_or_resumed() {
         let mut keys = Keys::new(false);
         let retried = press(&mut keys, &[Key::End, Key::Char('r')]);
-        assert_eq!(retried, Some(Action::Change(Change::Retry(TaskId(2)))));
+        assert_eq!(retried, Some(Action::Change(FileChange::Retry(TaskId(2)))));
         assert_eq!(press(&mut keys, &[Key::Char('c')]), None);
         assert!(keys.message.as_ref().unwrap().contains("has failed"));
         let paused = |queue: &str, paused| {
             let queue = queue.to_owned();
-            Some(Action::Change(Change::Pause { queue, paused }))
+            Some(Action::Change(FileChange::Pause { queue, paused }))
         };
         let pressed = press(&mut keys, &[Key::Home, Key::Char('p')]);
         assert_eq!(pressed, paused("default", true));
@@ -479,8 +479,8 @@ mod tests {
             for key in pressed {
                 let was = keys.view.clone();
                 let action = keys.press(key, &rows);
-                if let Some(Action::Change(Change::Cancel(id))) = action {
-                    prop_assert_eq!(was, View::Question(Change::Cancel(id)));
+                if let Some(Action::Change(FileChange::Cancel(id))) = action {
+                    prop_assert_eq!(was, View::Question(FileChange::Cancel(id)));
                     prop_assert!(matches!(key, Key::Char('y')));
                 }
                 prop_assert!(keys.selected.as_ref().is_none_or(|row| rows.contains(row)));

@@ -68,8 +68,8 @@ impl Writer {
     }
 
     /// Begins the files of one dependency.
-    pub(super) fn entry<'a>(&'a mut self, task: &'a Task) -> Entry<'a> {
-        Entry {
+    pub(super) fn entry<'a>(&'a mut self, task: &'a Task) -> DependencyOutput<'a> {
+        DependencyOutput {
             writer: self,
             task,
             files: [None, None],
@@ -119,7 +119,7 @@ impl Writer {
 }
 
 /// Output of one dependency, written piece by piece.
-pub(super) struct Entry<'a> {
+pub(super) struct DependencyOutput<'a> {
     writer: &'a mut Writer,
     task: &'a Task,
     /// Files of standard output and standard error, made with their first byte.
@@ -132,7 +132,7 @@ pub(super) struct Entry<'a> {
     failed: io::Result<()>,
 }
 
-impl Entry<'_> {
+impl DependencyOutput<'_> {
     /// Writes a piece. [`finish`](Self::finish) reports an error.
     pub(super) fn take(&mut self, chunk: &Chunk<'_>) {
         match chunk {

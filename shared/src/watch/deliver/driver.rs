@@ -14,7 +14,7 @@ use super::notice::Notice;
 use super::parcel::Parcel;
 use super::send::Sender;
 use super::store::{HookStore, StoredHook};
-use super::{Action, Change, Deliveries, HookId, Input};
+use super::{Action, Deliveries, HookChange, HookId, Input};
 use crate::error::{Error, Result};
 use crate::journal::Cursor;
 use crate::runtime::trust;
@@ -362,7 +362,7 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
         }
     }
 
-    fn record(&mut self, hook: HookId, from: Cursor, change: &Change) -> Result<Input> {
+    fn record(&mut self, hook: HookId, from: Cursor, change: &HookChange) -> Result<Input> {
         let is_current = self.store.record(hook, from, change)?;
         if is_current {
             self.notice(hook, change);
@@ -372,13 +372,13 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
         Ok(Input::Recorded { hook, is_current })
     }
 
-    fn notice(&self, hook: HookId, change: &Change) {
+    fn notice(&self, hook: HookId, change: &HookChange) {
         let Some(stored) = self.hooks.get(&hook) else {
             return;
         };
         let hook = stored.choice.hook.clone();
         match change {
-            Change::Failed {
+            HookChange::Failed {
                 failures,
                 next_try_at,
                 reason,
@@ -393,15 +393,15 @@ impl<'a, S: HookStore + 'static> Driver<'a, S> {
                     pause: Duration::from_millis(u64::try_from(pause).unwrap_or(0)),
                 });
             }
-            Change::Buried { letter, reason } => (self.tell)(&Notice::Dead {
+            HookChange::Buried { letter, reason } => (self.tell)(&Notice::Dead {
                 hook,
                 event: letter.id.clone(),
                 reason: reason.clone(),
             }),
-            Change::Passed(_)
-            | Change::Delivered(_)
-            | Change::Redelivered(_)
-            | Change::Kept { .. } => {}
+            HookChange::Passed(_)
+            | HookChange::Delivered(_)
+            | HookChange::Redelivered(_)
+            | HookChange::Kept { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::letter::Choice;
-use super::{Change, HookId, Progress};
+use super::{HookChange, HookId, HookProgress};
 use crate::clock::Now;
 use crate::coordination::Coordination;
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::journal::{Cursor, EventPage};
 #[derive(Clone, Debug)]
 pub struct StoredHook {
     /// Its position and its failures.
-    pub progress: Progress,
+    pub progress: HookProgress,
     /// Its name, and its events.
     pub choice: Choice,
     /// Target.
@@ -61,5 +61,5 @@ pub trait HookStore: Send + Sync {
     fn dead_letter(&self, hook: HookId, letter: i64) -> Result<Option<KeptLetter>>;
 
     /// Records a change of a hook, if its position still is `from`. Returns true if it did.
-    fn record(&self, hook: HookId, from: Cursor, change: &Change) -> Result<bool>;
+    fn record(&self, hook: HookId, from: Cursor, change: &HookChange) -> Result<bool>;
 }

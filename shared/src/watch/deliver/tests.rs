@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{
-    Action, Change, Deliveries, Input, LONGEST_DELAY, Letter, MOST_TRIES, Progress, delay,
+    Action, Deliveries, HookChange, HookProgress, Input, LONGEST_DELAY, Letter, MOST_TRIES, delay,
 };
 use crate::clock::Timestamp;
 use crate::journal::{Cursor, EventKind};
@@ -28,7 +28,7 @@ fn letter(seq: i64) -> Arc<Letter> {
 /// A file with one hook, whose every change is recorded at once.
 struct File {
     machine: Deliveries,
-    stored: Progress,
+    stored: HookProgress,
     now: Timestamp,
     /// Chosen events, and the end of the log.
     events: Vec<i64>,
@@ -43,7 +43,7 @@ impl File {
     fn new(events: &[i64], end: i64) -> Self {
         Self {
             machine: Deliveries::default(),
-            stored: Progress::new(HOOK, at(0)),
+            stored: HookProgress::new(HOOK, at(0)),
             now: Timestamp(1_000_000),
             events: events.to_vec(),
             end,
@@ -98,14 +98,14 @@ impl File {
         }
     }
 
-    fn record(&mut self, change: Change) -> bool {
+    fn record(&mut self, change: HookChange) -> bool {
         match change {
-            Change::Passed(to) => self.stored.at = to,
-            Change::Delivered(to) => {
+            HookChange::Passed(to) => self.stored.at = to,
+            HookChange::Delivered(to) => {
                 self.taken.push(to.seq);
-                self.stored = Progress::new(HOOK, to);
+                self.stored = HookProgress::new(HOOK, to);
             }
-            Change::Failed {
+            HookChange::Failed {
                 failures,
                 next_try_at,
                 ..
@@ -113,11 +113,11 @@ impl File {
                 self.stored.failures = failures;
                 self.stored.next_try_at = Some(next_try_at);
             }
-            Change::Buried { letter, .. } => {
+            HookChange::Buried { letter, .. } => {
                 self.dead.push(letter.after.seq);
-                self.stored = Progress::new(HOOK, letter.after);
+                self.stored = HookProgress::new(HOOK, letter.after);
             }
-            Change::Redelivered(_) | Change::Kept { .. } => self.stored.wanted = None,
+            HookChange::Redelivered(_) | HookChange::Kept { .. } => self.stored.wanted = None,
         }
         true
     }
@@ -219,7 +219,7 @@ fn a_paused_hook_delivers_nothing_and_goes_on_where_it_was() {
     file.look();
     assert_eq!(file.end(Ok(())), None);
     assert_eq!((file.under_way(), file.stored.at), (None, at(3)));
-    let mut resumed = Progress::new(HOOK, at(3));
+    let mut resumed = HookProgress::new(HOOK, at(3));
     resumed.is_paused = false;
     file.stored = resumed;
     file.look();

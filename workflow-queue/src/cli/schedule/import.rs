@@ -9,7 +9,7 @@ use queue_core::cli::table::{Column, Table, left, text};
 use queue_core::cli::{Access, Context, Failure, note};
 use queue_core::error::{Error, Result};
 use serde::Serialize;
-use workflow_queue::schedule::crontab::{Crontab, Entry, Form};
+use workflow_queue::schedule::crontab::{Crontab, CrontabEntry, CrontabForm};
 use workflow_queue::{NewSchedule, Schedule, WorkflowQueue};
 
 use super::{print, times};
@@ -88,11 +88,11 @@ struct Account {
 pub(super) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
     let account = account()?;
     let form = if arguments.system {
-        Form::System {
+        CrontabForm::System {
             user: account.name.clone(),
         }
     } else {
-        Form::User
+        CrontabForm::User
     };
     let mut crontab = Crontab::read(&bytes(&arguments.file)?, &form);
     let schedules = schedules(&mut crontab, &account.home);
@@ -147,7 +147,7 @@ fn bytes(file: &Path) -> Result<Vec<u8>> {
 /// The schedules of a crontab with the numbers of their lines. A line that makes none joins the
 /// refused ones.
 fn schedules(crontab: &mut Crontab, home: &str) -> Vec<(usize, NewSchedule)> {
-    let has_own_zone = |entry: &Entry| entry.zone.is_some();
+    let has_own_zone = |entry: &CrontabEntry| entry.zone.is_some();
     let zone = if crontab.entries.iter().all(has_own_zone) {
         String::new()
     } else {

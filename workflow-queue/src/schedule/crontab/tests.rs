@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
-use super::{Crontab, Entry, Form, MOST_VARIABLES};
+use super::{Crontab, CrontabEntry, CrontabForm, MOST_VARIABLES};
 
 mod year;
 
 fn user(text: &str) -> Crontab {
-    Crontab::read(text.as_bytes(), &Form::User)
+    Crontab::read(text.as_bytes(), &CrontabForm::User)
 }
 
-fn one(text: &str) -> Entry {
+fn one(text: &str) -> CrontabEntry {
     let crontab = user(text);
     assert_eq!(crontab.refused, [], "{text}");
     crontab.entries.into_iter().next_back().unwrap()
@@ -64,7 +64,7 @@ CRON_TZ=
         (&first.zone, &first.shell, &first.home),
         (&None, &None, &None)
     );
-    let pairs = |entry: &Entry| -> Vec<String> {
+    let pairs = |entry: &CrontabEntry| -> Vec<String> {
         let each = entry.variables.iter();
         each.map(|(name, value)| format!("{name}={value}"))
             .collect()
@@ -119,7 +119,7 @@ fn lines_that_no_schedule_expresses_are_refused_by_their_number() {
     }
     let crontab = user("0 0 * * * a\n@reboot b\n0 0 * * * c\n");
     assert_eq!((crontab.entries.len(), crontab.refused[0].0), (2, 2));
-    let crontab = Crontab::read(b"0 0 * * * \xff\n0 0 * * * b", &Form::User);
+    let crontab = Crontab::read(b"0 0 * * * \xff\n0 0 * * * b", &CrontabForm::User);
     assert_eq!(crontab.refused, [(1, "it is not valid UTF-8".to_owned())]);
     assert_eq!(crontab.entries.len(), 1);
     let unknown = one("CRON_TZ=Mars/Base\n0 0 * * * x").schedule("UTC", "/");
@@ -138,7 +138,7 @@ fn variables_of_cron_itself_are_named() {
 
 #[test]
 fn lines_of_other_users_of_the_system_are_refused() {
-    let form = Form::System {
+    let form = CrontabForm::System {
         user: "root".to_owned(),
     };
     let text = b"17 * * * * root cd / && run-parts /etc/cron.hourly
@@ -212,7 +212,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for form in [Form::User, Form::System { user: "root".to_owned() }] {
+        for form in [CrontabForm::User, CrontabForm::System { user: "root".to_owned() }] {
             Crontab::read(&bytes, &form);
         }
     }

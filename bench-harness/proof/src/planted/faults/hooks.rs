@@ -8,14 +8,14 @@ pub(super) const HOOKS: &[Fault] = &[
         name: "the position of a hook moves before the delivery",
         file: "shared/src/watch/deliver.rs",
         find: "self.task = Some(Task::Delivering);",
-        replace: "self.task = Some(Task::Recording(Change::Delivered(letter.after)));",
+        replace: "self.task = Some(Task::Recording(HookChange::Delivered(letter.after)));",
         suite: core("watch::deliver"),
     },
     Fault {
         name: "the position of a hook moves although the delivery failed",
         file: "shared/src/watch/deliver.rs",
         find: "Err(reason) => self.failed(now, Arc::clone(letter), reason),",
-        replace: "Err(_) => Change::Delivered(letter.after),",
+        replace: "Err(_) => HookChange::Delivered(letter.after),",
         suite: core("watch::deliver"),
     },
     Fault {

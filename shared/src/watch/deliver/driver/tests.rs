@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use super::super::{Change, Choice, HookId, HookStore, KeptLetter, Progress, StoredHook};
+use super::super::{Choice, HookChange, HookId, HookProgress, HookStore, KeptLetter, StoredHook};
 use super::{Deliverer, Options};
 use crate::clock::{Clock as _, Now, SystemClock, Timestamp};
 use crate::coordination::Coordination;
@@ -63,7 +63,7 @@ impl HookStore for Unsteady {
     fn hooks(&self) -> Result<Vec<StoredHook>> {
         let positions = self.positions();
         let hook = |id: usize| StoredHook {
-            progress: Progress::new(id.try_into().unwrap(), at(positions[id])),
+            progress: HookProgress::new(id.try_into().unwrap(), at(positions[id])),
             choice: Choice::new("own", vec![EventKind::Failed]),
             target: HookTarget::Command {
                 argv: vec!["true".to_owned()],
@@ -94,11 +94,11 @@ impl HookStore for Unsteady {
         Ok(None)
     }
 
-    fn record(&self, hook: HookId, from: Cursor, change: &Change) -> Result<bool> {
+    fn record(&self, hook: HookId, from: Cursor, change: &HookChange) -> Result<bool> {
         self.may_fail()?;
         let position = &mut self.positions.lock().unwrap()[usize::try_from(hook).unwrap()];
         assert_eq!(*position, from.seq);
-        let Change::Delivered(to) = change else {
+        let HookChange::Delivered(to) = change else {
             panic!("{change:?}");
         };
         *position = to.seq;

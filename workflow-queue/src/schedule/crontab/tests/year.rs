@@ -6,7 +6,7 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 use queue_core::clock::Timestamp;
 
-use super::super::{Crontab, Form};
+use super::super::{Crontab, CrontabForm};
 use crate::schedule::spec::Spec;
 
 const CRONTAB: &str = "CRON_TZ=Europe/Berlin
@@ -113,7 +113,7 @@ fn offset(zone: &TimeZone, time: Timestamp) -> jiff::tz::Offset {
 
 #[test]
 fn twenty_lines_of_crontabs_fire_in_a_year_as_lists_made_by_hand_say() {
-    let crontab = Crontab::read(CRONTAB.as_bytes(), &Form::User);
+    let crontab = Crontab::read(CRONTAB.as_bytes(), &CrontabForm::User);
     assert_eq!(
         (crontab.refused, crontab.entries.len()),
         (Vec::new(), BY_HAND.len())
