@@ -10,7 +10,7 @@ use crate::task::TaskId;
 
 /// Change of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum TaskAction {
     /// Queues ended tasks again.
     Retry,
     /// As `Retry`, with the tasks that were skipped because of them.
@@ -25,7 +25,7 @@ pub(super) enum Action {
     Prioritize(i32),
 }
 
-impl Action {
+impl TaskAction {
     /// The action that a form names.
     ///
     /// # Errors

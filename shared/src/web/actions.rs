@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action::{Action, Selection, priority};
+use super::action::{Selection, TaskAction, priority};
 use super::dashboard::Dashboard;
 use super::pages;
 use super::prune::Selected;
@@ -27,7 +27,7 @@ pub(super) fn change<Q: Queue>(
     dashboard: &Arc<Dashboard<Q>>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let action = Action::of(&request.form)?;
+    let action = TaskAction::of(&request.form)?;
     let queue = &dashboard.queue;
     let begin = queue.now().boot;
     let mut done = Done::new(action);

@@ -4,7 +4,7 @@
 
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::action::{Action, Selection};
+use super::action::{Selection, TaskAction};
 use super::auth::Keys;
 use super::filter::Filter;
 use super::gate::{self, Provenance};
@@ -62,7 +62,7 @@ pub fn head(bytes: &[u8]) {
 /// sentence that says why not.
 pub fn form(bytes: &[u8]) {
     let pairs = Pairs::parse(bytes);
-    match Action::of(&pairs) {
+    match TaskAction::of(&pairs) {
         Ok(action) => assert_eq!(pairs.get("action"), Some(action.word())),
         Err(problem) => assert!(!problem.sentence().is_empty(), "{problem:?}"),
     }

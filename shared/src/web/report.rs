@@ -1,6 +1,6 @@
 //! Results of a change of several tasks.
 
-use super::action::Action;
+use super::action::TaskAction;
 use super::filter::Filter;
 use crate::queue::Change;
 use crate::task::TaskId;
@@ -8,7 +8,7 @@ use crate::task::TaskId;
 /// Result of a change of several tasks.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) action: Action,
+    pub(super) action: TaskAction,
     pub(super) changed: u64,
     pub(super) asked: u64,
     pub(super) already: u64,
@@ -21,7 +21,7 @@ pub(super) struct Done {
 }
 
 impl Done {
-    pub(super) fn new(action: Action) -> Self {
+    pub(super) fn new(action: TaskAction) -> Self {
         Self {
             action,
             changed: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::super::action::{Action, Selection};
+use super::super::action::{Selection, TaskAction};
 use super::super::dashboard::Dashboard;
 use super::super::filter::Filter;
 use super::super::reply::{Problem, Reply};
@@ -27,7 +27,7 @@ pub(in super::super) fn confirm<Q: Queue>(
     dashboard: &Arc<Dashboard<Q>>,
     request: &Request,
 ) -> Result<Reply, Problem> {
-    let action = Action::of(&request.query)?;
+    let action = TaskAction::of(&request.query)?;
     let selection = Selection::of(&request.query);
     let (count, named, of) = match &selection {
         Selection::Ids(ids) if ids.is_empty() => {
@@ -69,7 +69,7 @@ pub(in super::super) fn confirm<Q: Queue>(
                 form method="post" action={ (request.root) "tasks/change" } {
                     (form_token(dashboard, request))
                     (fields)
-                    button class=(if action == Action::Cancel { "danger" } else { "primary" }) {
+                    button class=(if action == TaskAction::Cancel { "danger" } else { "primary" }) {
                         (order)
                     }
                     " "
@@ -151,9 +151,9 @@ fn names(named: &[Task], all: Count) -> Markup {
 }
 
 /// The action and its tasks as fields of a form.
-fn fields(action: Action, selection: &Selection) -> Markup {
+fn fields(action: TaskAction, selection: &Selection) -> Markup {
     let mut fields = vec![("action", action.word().to_owned())];
-    if let Action::Prioritize(priority) = action {
+    if let TaskAction::Prioritize(priority) = action {
         fields.push(("priority", priority.to_string()));
     }
     match selection {

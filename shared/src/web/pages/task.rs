@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::super::action::Action;
+use super::super::action::TaskAction;
 use super::super::dashboard::Dashboard;
 use super::super::reply::{Problem, Reply};
 use super::super::request::Request;
@@ -133,20 +133,20 @@ fn buttons<Q: Queue>(
     task: &Task,
     has_dependents: bool,
 ) -> Markup {
-    let allows = |action: &Action| match action {
-        Action::Release => task.held_at.is_some(),
-        Action::Hold => task.state.is_waiting() && task.held_at.is_none(),
-        Action::RetryDownstream => has_dependents && action.states().contains(&task.state),
-        Action::Retry | Action::Cancel | Action::Prioritize(_) => {
+    let allows = |action: &TaskAction| match action {
+        TaskAction::Release => task.held_at.is_some(),
+        TaskAction::Hold => task.state.is_waiting() && task.held_at.is_none(),
+        TaskAction::RetryDownstream => has_dependents && action.states().contains(&task.state),
+        TaskAction::Retry | TaskAction::Cancel | TaskAction::Prioritize(_) => {
             action.states().contains(&task.state)
         }
     };
     let all = [
-        Action::Retry,
-        Action::RetryDownstream,
-        Action::Release,
-        Action::Hold,
-        Action::Cancel,
+        TaskAction::Retry,
+        TaskAction::RetryDownstream,
+        TaskAction::Release,
+        TaskAction::Hold,
+        TaskAction::Cancel,
     ];
     html! {
         form method="post" action={ (request.root) "tasks/change" } {
@@ -156,7 +156,7 @@ fn buttons<Q: Queue>(
             @for action in all.iter().filter(|action| allows(action)) {
                 button name="action" value=(action.word())
                     class=(match
-                        action { Action::Retry => "primary", Action::Cancel => "danger", _ => ""
+                        action { TaskAction::Retry => "primary", TaskAction::Cancel => "danger", _ => ""
                             }) {
                     (action.verb())
                 }

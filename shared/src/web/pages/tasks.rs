@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::super::action::Action;
+use super::super::action::TaskAction;
 use super::super::counts::Summary;
 use super::super::dashboard::Dashboard;
 use super::super::filter::{Filter, Page as Found};
@@ -175,7 +175,7 @@ fn bulk(filter: &Filter, root: &str) -> Markup {
                 input type="checkbox" name="all" value="1";
                 span { @if filter.is_empty() { "all tasks" } @else { "all that match" } }
             }
-            @for action in [Action::Retry, Action::Cancel, Action::Hold, Action::Release] {
+            @for action in [TaskAction::Retry, TaskAction::Cancel, TaskAction::Hold, TaskAction::Release] {
                 button name="action" value=(action.word()) { (action.verb()) }
             }
             span.pair {
