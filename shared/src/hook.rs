@@ -9,9 +9,12 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::task::Work;
 
 /// Longest URL, in bytes.
 const LONGEST_URL: usize = 2_000;
+/// Shortest part of a URL that is masked where another text repeats it: shorter ones are in many words.
+const SHORTEST_SECRET: usize = 4;
 /// Beginning of a secret as Standard Webhooks writes it.
 const SECRET_PREFIX: &str = "whsec_";
 /// Bytes of a secret.
@@ -32,35 +35,52 @@ pub enum HookTarget {
     },
 }
 
+impl fmt::Display for HookTarget {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => url.fmt(formatter),
+            Self::Command { argv, .. } => formatter.write_str(&Work::Argv(argv.clone()).display()),
+        }
+    }
+}
+
 /// URL of a hook: `http` or `https`, without a fragment, 2,000 bytes at most. Its user info is a
-/// secret, which `Debug` and `Display` leave out.
+/// secret, and its query may hold one. `Debug` and `Display` leave both out, and show `?…` in place of
+/// a query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HookUrl {
     /// The URL without user info.
-    plain: String,
+    requested: String,
     /// User info, still percent-encoded.
     user: Option<String>,
 }
 
 impl HookUrl {
-    /// The URL without user info.
-    pub fn plain(&self) -> &str {
-        &self.plain
+    /// The URL that is requested, with its query: for the request alone.
+    pub fn requested(&self) -> &str {
+        &self.requested
     }
 
-    /// The URL without user info and without the values of its query, which often are tokens.
-    pub fn masked(&self) -> String {
-        match self.plain.split_once('?') {
-            Some((path, _)) => format!("{path}?…"),
-            None => self.plain.clone(),
-        }
+    /// The text without the secrets of the URL, which an answer may repeat.
+    pub fn masked(&self, text: &str) -> String {
+        let query = self.requested.split_once('?').map(|(_, query)| query);
+        let values = query.into_iter().flat_map(|query| {
+            let values = query.split('&').map(|pair| pair.split_once('='));
+            values.flatten().map(|(_, value)| value)
+        });
+        let user = self.user.as_deref();
+        let password = user.and_then(|user| user.split_once(':'));
+        let secrets = query.into_iter().chain(values).chain(user);
+        let secrets = secrets.chain(password.map(|(_, password)| password));
+        let secrets = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET);
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 
     /// The URL as it was given, for the file alone.
     pub fn to_stored(&self) -> String {
-        match (&self.user, self.plain.split_once("//")) {
+        match (&self.user, self.requested.split_once("//")) {
             (Some(user), Some((scheme, rest))) => format!("{scheme}//{user}@{rest}"),
-            _ => self.plain.clone(),
+            _ => self.requested.clone(),
         }
     }
 
@@ -130,7 +150,7 @@ impl FromStr for HookUrl {
         }
         let slash = if path.starts_with('/') { "" } else { "/" };
         Ok(Self {
-            plain: format!("{scheme}://{host}{slash}{path}"),
+            requested: format!("{scheme}://{host}{slash}{path}"),
             user,
         })
     }
@@ -161,13 +181,16 @@ fn is_host(host: &str) -> bool {
 
 impl fmt::Display for HookUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.plain)
+        match self.requested.split_once('?') {
+            Some((path, _)) => write!(formatter, "{path}?…"),
+            None => formatter.write_str(&self.requested),
+        }
     }
 }
 
 impl fmt::Debug for HookUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("HookUrl").field(&self.plain).finish()
+        write!(formatter, "HookUrl({self})")
     }
 }
 
@@ -255,28 +278,46 @@ impl HookStanding {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{HookSecret, HookUrl};
+    use super::{HookSecret, HookTarget, HookUrl};
 
     fn url(text: &str) -> HookUrl {
         text.parse().unwrap()
     }
 
     #[test]
-    fn a_url_is_shown_without_its_user_info_and_sent_with_it() {
-        let own = url("HTTPS://bob:p%40ss@Example.org:8443/a?b=c");
-        assert_eq!(own.plain(), "https://Example.org:8443/a?b=c");
-        assert!(!format!("{own} {own:?}").contains("ss"), "{own:?}");
+    fn a_url_is_shown_without_its_secrets_and_sent_with_them() {
+        let own = url("HTTPS://bob:p%40ss@Example.org:8443/a?b=hidden&c");
+        assert_eq!(own.requested(), "https://Example.org:8443/a?b=hidden&c");
+        assert_eq!(own.to_string(), "https://Example.org:8443/a?…");
+        assert_eq!(HookTarget::Url(own.clone()).to_string(), own.to_string());
+        let shown = format!("{own:?} {:?}", HookTarget::Url(own.clone()));
+        assert!(
+            !shown.contains("ss") && !shown.contains("hidden"),
+            "{shown}"
+        );
         // printf 'bob:p@ss' | base64
         assert_eq!(own.authorization().unwrap(), "Basic Ym9iOnBAc3M=");
         assert_eq!(url(&own.to_stored()), own);
         let bare = url("http://[::1]:80");
         assert_eq!(
-            (bare.plain(), bare.authorization()),
+            (bare.requested(), bare.authorization()),
             ("http://[::1]:80/", None)
         );
-        assert_eq!(url("http://h?x").plain(), "http://h/?x");
-        assert_eq!(own.masked(), "https://Example.org:8443/a?…");
-        assert_eq!(bare.masked(), "http://[::1]:80/");
+        assert_eq!(bare.to_string(), "http://[::1]:80/");
+        assert_eq!(url("http://h?x").requested(), "http://h/?x");
+    }
+
+    #[test]
+    fn an_answer_that_repeats_the_url_tells_no_secret() {
+        let own = url("http://bob:hunter2@h/in?key=hunter3&x=1");
+        for (answer, masked) in [
+            ("cannot POST /in?key=hunter3&x=1", "cannot POST /in?…"),
+            ("no &lt;hunter3&gt; for bob:hunter2", "no &lt;…&gt; for …"),
+            ("hunter2 is 1 of many", "… is 1 of many"),
+        ] {
+            assert_eq!(own.masked(answer), masked);
+        }
+        assert_eq!(url("http://h/?").masked("as it is"), "as it is");
     }
 
     #[test]
@@ -330,7 +371,7 @@ mod tests {
         fn a_url_that_is_taken_reads_back_as_it_is_stored(text in "https?://[ -~]{0,40}") {
             if let Ok(url) = text.parse::<HookUrl>() {
                 prop_assert_eq!(url.to_stored().parse::<HookUrl>().unwrap(), url.clone());
-                prop_assert!(!url.plain().split('/').nth(2).unwrap().contains('@'));
+                prop_assert!(!url.requested().split('/').nth(2).unwrap().contains('@'));
             }
         }
     }

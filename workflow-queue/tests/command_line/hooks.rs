@@ -16,6 +16,7 @@ use crate::sandbox;
 /// A request that the server received.
 #[derive(Clone, Debug)]
 struct Request {
+    line: String,
     headers: BTreeMap<String, String>,
     body: String,
 }
@@ -38,6 +39,7 @@ impl Request {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         Some(Self {
+            line,
             headers,
             body: String::from_utf8(body).ok()?,
         })
@@ -239,17 +241,42 @@ fn an_answer_that_is_no_2xx_is_named_with_its_first_line() {
 fn a_redirect_is_a_failure_that_says_so() {
     let sandbox = sandbox();
     let redirect: Answer = |stream| {
-        say(stream, "302 Found\r\nlocation: http://127.0.0.1:1/else", "");
+        say(
+            stream,
+            "302 Found\r\nlocation: http://me:hunter2@127.0.0.1:1/else?key=hunter3",
+            "",
+        );
     };
     let answers: &'static [Answer] = Box::leak(Box::new([redirect]));
     let server = Server::new(answers);
     add(&sandbox, &server.url, &[]);
     let reason = reason(&sandbox);
     assert!(
-        reason.contains("302") && reason.contains("/else"),
+        reason.contains("302") && reason.contains("to http://127.0.0.1:1/else?…,"),
         "{reason}"
     );
     assert!(reason.contains("do not follow"), "{reason}");
+}
+
+/// Bug: many servers repeat the path of a request in their answer, and `hook list`, dead letters and the
+/// dashboard showed the secret in its query.
+#[test]
+fn an_answer_that_repeats_the_url_shows_no_secret() {
+    let sandbox = sandbox();
+    let repeats: Answer = |stream| say(stream, "404 Not Found", "Cannot POST /in?key=hunter2");
+    let answers: &'static [Answer] = Box::leak(Box::new([repeats]));
+    let server = Server::new(answers);
+    add(&sandbox, &format!("{}?key=hunter2", server.url), &[]);
+    let reason = reason(&sandbox);
+    assert!(reason.contains("Cannot POST /in?…"), "{reason}");
+    let listed = [
+        sandbox.ok(&["hook", "list"]),
+        sandbox.ok(&["hook", "list", "-o", "json"]),
+    ];
+    for list in listed {
+        assert!(list.contains("?…") && !list.contains("hunter"), "{list}");
+    }
+    assert!(server.requests()[0].line.contains("key=hunter2"));
 }
 
 #[test]

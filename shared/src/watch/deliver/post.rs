@@ -62,13 +62,18 @@ impl Poster {
     /// Sends one event.
     ///
     /// # Errors
-    /// The reason why it was not taken.
+    /// The reason why it was not taken, without the secrets of the URL.
     pub(super) fn post(&self, parcel: &Parcel<'_>, url: &HookUrl) -> Result<(), String> {
+        let sent = self.send(parcel, url);
+        sent.map_err(|reason| url.masked(&reason))
+    }
+
+    fn send(&self, parcel: &Parcel<'_>, url: &HookUrl) -> Result<(), String> {
         let id = message_id(parcel);
         let seconds = parcel.at.0.div_euclid(1_000);
         let mut request = self
             .agent
-            .post(url.plain())
+            .post(url.requested())
             .header(
                 "content-type",
                 "application/cloudevents+json; charset=utf-8",
@@ -95,6 +100,7 @@ impl Poster {
         if status.is_redirection() {
             let to = response.headers().get("location");
             let to = to.and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
+            let to = without_secrets(to);
             return Err(format!(
                 "it answered {} with a redirect to {to}, which hooks do not follow",
                 status.as_u16()
@@ -110,6 +116,16 @@ impl Poster {
             Some(line) => format!("it answered {status}: {line}"),
             None => format!("it answered {status}"),
         })
+    }
+}
+
+/// The target of a redirect, shown as the URL of a hook is.
+fn without_secrets(to: &str) -> String {
+    let to = to.split_once('#').map_or(to, |(to, _)| to);
+    match (to.parse::<HookUrl>(), to.split_once('?')) {
+        (Ok(url), _) => url.to_string(),
+        (Err(_), Some((path, _))) => format!("{path}?…"),
+        (Err(_), None) => to.to_owned(),
     }
 }
 

@@ -5,7 +5,6 @@ use queue_core::cli::json::Moment;
 use queue_core::cli::table::{Column, Table, left, right, text};
 use queue_core::cli::{Access, Context, Failure, moment, note};
 use queue_core::clock::Timestamp;
-use queue_core::task::Work;
 use serde::Serialize;
 use workflow_queue::{Hook, HookTarget, WorkflowQueue};
 
@@ -31,7 +30,7 @@ struct View<'a> {
     name: &'a str,
     events: Vec<&'static str>,
     queues: &'a [String],
-    url: Option<&'a str>,
+    url: Option<String>,
     argv: Option<&'a [String]>,
     cwd: Option<&'a str>,
     signed: bool,
@@ -81,7 +80,7 @@ pub(super) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
 fn view(hook: &Hook) -> View<'_> {
     let (mut url, mut argv, mut cwd) = (None, None, None);
     match &hook.target {
-        Ok(HookTarget::Url(own)) => url = Some(own.plain()),
+        Ok(HookTarget::Url(own)) => url = Some(own.to_string()),
         Ok(HookTarget::Command {
             argv: words,
             cwd: folder,
@@ -148,9 +147,7 @@ fn last(hook: &Hook, now: Timestamp) -> String {
 
 fn target(hook: &Hook) -> String {
     match &hook.target {
-        Ok(HookTarget::Url(url)) => url.plain().to_owned(),
-        Ok(HookTarget::Command { argv, .. }) => Work::Argv(argv.clone()).display(),
-        Ok(_) => "-".to_owned(),
+        Ok(target) => target.to_string(),
         Err(reason) => reason.clone(),
     }
 }

@@ -1,9 +1,9 @@
 //! The hooks of the dashboard.
 
 use queue_core::error::Result;
-use queue_core::task::{TaskId, Work};
+use queue_core::task::TaskId;
 use queue_core::web::{HookRow, LetterRow};
-use workflow_queue::{DeadLetter, Hook, HookTarget, WorkflowQueue};
+use workflow_queue::{DeadLetter, Hook, WorkflowQueue};
 
 pub(super) fn read(queue: &WorkflowQueue) -> Result<Vec<HookRow>> {
     Ok(queue.hooks().list()?.into_iter().map(row).collect())
@@ -14,9 +14,7 @@ fn row(hook: Hook) -> HookRow {
         events: hook.kinds.iter().map(|kind| kind.name()).collect(),
         queues: hook.queues,
         target: match hook.target {
-            Ok(HookTarget::Url(url)) => url.masked(),
-            Ok(HookTarget::Command { argv, .. }) => Work::Argv(argv).display(),
-            Ok(_) => String::new(),
+            Ok(target) => target.to_string(),
             Err(reason) => reason,
         },
         is_signed: hook.is_signed,
