@@ -31,6 +31,7 @@ const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.
 /// file, workers, none of which lives, counts of open dependencies, which are computed anew, and sums of
 /// the log, which are folded anew.
 const EVENTS: &str = "queue_events";
+const ALERTS: &str = "queue_alerts";
 const FILE_TABLE: (&str, &str) = ("queue_file", "id");
 const CORE_TABLES: [(&str, &str); 7] = [
     ("queue_queues", "id"),
@@ -50,7 +51,7 @@ const WORKFLOW_TABLES: [(&str, &str); 11] = [
     ("queue_schedules", "id"),
     ("queue_firings", "schedule"),
     ("queue_scheduled", "task"),
-    ("queue_alerts", "id"),
+    (ALERTS, "id"),
     ("queue_hooks", "id"),
     ("queue_dead_letters", "id"),
 ];
@@ -219,15 +220,18 @@ impl Salvage {
         found.map_err(|error| located(&self.path, error))
     }
 
-    /// Columns of the new file's table that the old file's has too: an older program knew fewer.
+    /// Columns to copy: those of the new file's table that the old file's has too, since an older program
+    /// knew fewer. Alerts get new ids: the new file has default alerts, which only those of the same name
+    /// replace.
     fn columns(&self, writer: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
         let all = format!("SELECT * FROM {table}");
         let (old, new) = (self.reader.prepare(&all)?, writer.prepare(&all)?);
         let old = old.column_names();
+        let is_new = |name: &str| table == ALERTS && name == "id";
         let both = new
             .column_names()
             .into_iter()
-            .filter(|name| old.contains(name));
+            .filter(|name| old.contains(name) && !is_new(name));
         Ok(both.map(str::to_owned).collect())
     }
 

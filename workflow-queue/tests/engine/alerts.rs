@@ -1,15 +1,18 @@
 //! Alerts: their rules, their states over restarts, and the one process that makes each change.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use queue_core::clock::Timestamp;
 use queue_core::hook::HookTarget;
+use queue_core::maintenance::{Salvaged, salvage};
 use queue_core::outcome::Outcome;
 use queue_core::queue::{AlertKind, AlertPhase, AlertRule, Monitored as _, Queue as _};
+use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::task::NewTask;
 use queue_core::watch::deliver::{HookChange, HookStore, Letter};
 use queue_core::watch::judge_alerts;
-use workflow_queue::{Cursor, Event, EventKind, NewHook, WorkflowQueue};
+use workflow_queue::{Cursor, Event, EventKind, NewHook, SqliteOptions, WorkflowQueue};
 
 use crate::verify::broken;
 use crate::{Bench, FAILED};
@@ -213,4 +216,41 @@ fn an_alert_is_about_its_queue_alone_and_begins_quiet_when_it_changes() {
     ] {
         assert!(bench.queue.set_alert(&wrong).is_err(), "{wrong:?}");
     }
+}
+
+/// Bug: alerts were copied by their ids, so that one of a file took the place of a default alert that the
+/// file did not have.
+#[test]
+fn a_salvaged_file_has_its_own_alerts_and_the_default_ones_that_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, new) = (folder.path().join("q.db"), folder.path().join("new.db"));
+    drop(WorkflowQueue::open(&path).unwrap());
+    let rows = "
+        DELETE FROM queue_alerts WHERE name <> 'unserved';
+        UPDATE queue_alerts SET id = 9, over = 7, clear = 7 WHERE name = 'unserved';
+        INSERT INTO queue_alerts (id, name, kind, over, clear, for_ms, keep_ms)
+        VALUES (1, 'mine', 2, 5000, 4000, 0, 0), (4, 'other', 2, 6000, 4000, 0, 0);";
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(rows).unwrap();
+    drop(connection);
+    let options = OpenOptions::new(Durability::Full).unwrap();
+    let open =
+        |path: &Path, options| WorkflowQueue::open_with(path, SqliteOptions::new()?.open(options));
+    let saved = salvage(&path, &new, &options, open).unwrap().unwrap();
+    assert!(saved.tables.iter().all(Salvaged::is_whole), "{saved:?}");
+    let alerts = WorkflowQueue::open(&new).unwrap().alerts().unwrap();
+    let found: Vec<(&str, i64)> = alerts
+        .iter()
+        .map(|alert| (alert.rule.name.as_str(), alert.rule.over))
+        .collect();
+    let expected = [
+        ("backlog-age", 600_000),
+        ("dead-letters", 0),
+        ("disk-used", 95),
+        ("failure-rate", 50),
+        ("mine", 5_000),
+        ("other", 6_000),
+        ("unserved", 7),
+    ];
+    assert_eq!(found, expected);
 }
