@@ -1,6 +1,7 @@
 //! Calls of systemd's own programs.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -17,6 +18,15 @@ const MOST_SAID: usize = 1_000;
 
 /// Longest time in which systemd answers a question or a request that does not wait.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Longest time of a request that waits until services have started or stopped.
+const CHANGE_TIME: Duration = Duration::from_mins(10);
+
+/// Most bytes of the standard output of `systemctl` that are kept: ten times those of 1,000 services.
+const MOST_PRINTED: u64 = 4 << 20;
+
+/// Most bytes of its standard error that are kept.
+const MOST_COMPLAINED: u64 = 16 << 10;
 
 /// Properties that tell how a service stands.
 const PROPERTIES: &str = "--property=Id,ActiveState,SubState,Result,UnitFileState,MainPID,NRestarts,\
@@ -135,13 +145,10 @@ pub(crate) fn request(scope: Scope, verb: Verb, service: &ServiceUnit) -> Result
 /// Runs `systemctl` and returns its output.
 ///
 /// # Errors
-/// [`Error::Io`] if it is missing, or with what it said.
+/// [`Error::Io`] if it is missing, prints more than 4 MiB, takes longer than 10 min, or refuses; then with
+/// its message.
 pub(crate) fn systemctl(scope: Scope, arguments: &[&str]) -> Result<String> {
-    let output = command("systemctl", scope)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| missing("systemctl", error))?;
+    let output = output_within(command("systemctl", scope).args(arguments), CHANGE_TIME)?;
     said_by(scope, arguments, &output)
 }
 
@@ -152,7 +159,7 @@ fn said_by(scope: Scope, arguments: &[&str], output: &Output) -> Result<String> 
     }
     let user = if scope == Scope::User { " --user" } else { "" };
     let line = format!("`systemctl{user} {}` failed", arguments.join(" "));
-    Err(Error::io(line, std::io::Error::other(said(&output.stderr))))
+    Err(Error::io(line, io::Error::other(said(&output.stderr))))
 }
 
 /// Runs `systemctl` to its end, for that time at most.
@@ -162,24 +169,60 @@ fn output_within(command: &mut Command, limit: Duration) -> Result<Output> {
     let child = command
         .spawn()
         .map_err(|error| missing("systemctl", error))?;
-    let failed = |error: std::io::Error| Error::io("cannot wait for `systemctl`", error);
+    let failed = |error: io::Error| Error::io("cannot wait for `systemctl`", error);
     let handle = Pid::from_child(&child);
     let handle = pidfd_open(handle, PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
     let (sender, receiver) = channel();
     let wait = move |child: Child| {
         // Nobody listens any more to one that took too long.
-        let _ = sender.send(child.wait_with_output());
+        let _ = sender.send(output_of(child));
     };
     let waiter = std::thread::Builder::new().name("systemctl".to_owned());
     waiter.spawn(move || wait(child)).map_err(failed)?;
     if let Ok(ended) = receiver.recv_timeout(limit) {
-        return ended.map_err(failed);
+        return ended.map_err(unanswered);
     }
     // It may have ended meanwhile.
     let _ = pidfd_send_signal(&handle, Signal::KILL);
     let sentence = format!("it did not answer within {} s", limit.as_secs());
-    let error = std::io::Error::other(sentence);
-    Err(Error::io("cannot ask `systemctl`", error))
+    Err(unanswered(io::Error::other(sentence)))
+}
+
+fn unanswered(error: io::Error) -> Error {
+    Error::io("cannot ask `systemctl`", error)
+}
+
+/// Waits for the end of a program, and reads its output. One that prints too much is ended.
+fn output_of(mut child: Child) -> io::Result<Output> {
+    let complaints = child.stderr.take();
+    let complaints = std::thread::Builder::new()
+        .name("systemctl errors".to_owned())
+        .spawn(move || complaints.map_or(Ok(Vec::new()), beginning))?;
+    let mut stdout = Vec::new();
+    if let Some(pipe) = child.stdout.take() {
+        pipe.take(MOST_PRINTED + 1).read_to_end(&mut stdout)?;
+    }
+    if stdout.len() as u64 > MOST_PRINTED {
+        child.kill()?;
+        child.wait()?;
+        let sentence = format!("it printed more than {} MiB", MOST_PRINTED >> 20);
+        return Err(io::Error::other(sentence));
+    }
+    let status = child.wait()?;
+    let stderr = complaints.join();
+    Ok(Output {
+        status,
+        stdout,
+        stderr: stderr.unwrap_or_else(|_| Ok(Vec::new()))?,
+    })
+}
+
+/// The first bytes of the standard error. The others are read too, since the program waits for that.
+fn beginning(mut pipe: impl Read) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    pipe.by_ref().take(MOST_COMPLAINED).read_to_end(&mut kept)?;
+    io::copy(&mut pipe, &mut io::sink())?;
+    Ok(kept)
 }
 
 /// As [`systemctl`] with units at the end.
@@ -208,10 +251,7 @@ pub(crate) fn journal(scope: Scope, arguments: &[String], units: &[ServiceUnit])
         return Ok(());
     }
     let sentence = "`journalctl` failed";
-    Err(Error::io(
-        sentence,
-        std::io::Error::other(status.to_string()),
-    ))
+    Err(Error::io(sentence, io::Error::other(status.to_string())))
 }
 
 fn command(program: &str, scope: Scope) -> Command {
@@ -222,7 +262,7 @@ fn command(program: &str, scope: Scope) -> Command {
     command
 }
 
-fn missing(program: &str, error: std::io::Error) -> Error {
+fn missing(program: &str, error: io::Error) -> Error {
     let what = format!("services need systemd, and `{program}` cannot be run");
     Error::io(what, error)
 }
@@ -280,6 +320,21 @@ mod tests {
         let missing = output_within(&mut Command::new("/none"), Duration::from_mins(1));
         let sentence = missing.unwrap_err().to_string();
         assert!(sentence.contains("need systemd"), "{sentence}");
+    }
+
+    #[test]
+    fn a_program_that_prints_too_much_is_ended() {
+        let shell = |script| {
+            output_within(
+                Command::new("sh").args(["-c", script]),
+                Duration::from_mins(1),
+            )
+        };
+        let sentence = shell("exec cat /dev/zero").unwrap_err().to_string();
+        assert!(sentence.contains("more than 4 MiB"), "{sentence}");
+        let output = shell("head -c 1000000 /dev/zero >&2; echo there").unwrap();
+        assert_eq!(output.stdout, b"there\n");
+        assert_eq!(output.stderr.len(), 16 << 10);
     }
 
     #[test]
