@@ -232,14 +232,14 @@ impl fmt::Debug for HookSecret {
     }
 }
 
-/// State of a hook, for reports about a file.
+/// State of a hook: name, position and counts, for lists and for reports about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HookStanding {
     /// Name.
     pub name: String,
-    /// True if it is paused.
-    pub is_paused: bool,
+    /// Time at which it was paused.
+    pub paused_at: Option<Timestamp>,
     /// Number of events that it has not seen, whether it is for them or not.
     pub lag: u64,
     /// Time of the first of them; `None` if it has seen all.
@@ -262,7 +262,7 @@ impl HookStanding {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            is_paused: false,
+            paused_at: None,
             lag: 0,
             behind_since: None,
             failures: 0,

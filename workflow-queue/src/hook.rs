@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
-use queue_core::hook::{HookSecret, HookTarget};
+use queue_core::hook::{HookSecret, HookStanding, HookTarget};
 use queue_core::journal::{Cursor, EventKind};
 use queue_core::task::{check_name, check_queue_name};
 
@@ -118,8 +118,8 @@ pub fn can_be_chosen(kind: EventKind) -> bool {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Hook {
-    /// Name.
-    pub name: String,
+    /// Its name and state.
+    pub standing: HookStanding,
     /// Kinds of its events.
     pub kinds: Vec<EventKind>,
     /// Queues of its events; all if there are none.
@@ -134,28 +134,12 @@ pub struct Hook {
     pub added_at: Timestamp,
     /// Position: it has been given, or was not for, all events up to it.
     pub at: Cursor,
-    /// Number of events after the position, enqueues among them.
-    pub lag: u64,
-    /// Time of the first of them.
-    pub behind_since: Option<Timestamp>,
-    /// Time at which it was paused.
-    pub paused_at: Option<Timestamp>,
-    /// Number of tries of the next event that failed.
-    pub failures: u32,
     /// Time of the next try.
     pub next_try_at: Option<Timestamp>,
     /// Time of the last try.
     pub last_at: Option<Timestamp>,
     /// Reason why the last try failed.
     pub last_error: Option<String>,
-    /// Number of events that were taken.
-    pub delivered: u64,
-    /// Number of tries that failed.
-    pub failed: u64,
-    /// Number of events that were given up.
-    pub buried: u64,
-    /// Number of dead letters.
-    pub dead_letters: u64,
 }
 
 /// Event that a hook gave up.

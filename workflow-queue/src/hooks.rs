@@ -68,7 +68,8 @@ impl Hooks<'_> {
     /// # Errors
     /// The errors of every reading method.
     pub fn get(&self, name: &str) -> Result<Option<Hook>> {
-        Ok(self.list()?.into_iter().find(|hook| hook.name == name))
+        let mut hooks = self.list()?.into_iter();
+        Ok(hooks.find(|hook| hook.standing.name == name))
     }
 
     /// Stops (`true`) the deliveries of a hook, of which one under way ends; or lets it go on where it was

@@ -106,7 +106,7 @@ fn hooks<Q: Queue>(queue: &Q) -> Result<Vec<HookReading>> {
     let reading = |hook: HookStanding| HookReading {
         behind: moment::away(hook.behind_since.unwrap_or(now), now),
         name: hook.name,
-        is_paused: hook.is_paused,
+        is_paused: hook.paused_at.is_some(),
         dead_letters: hook.dead_letters,
     };
     Ok(queue.hook_standings()?.into_iter().map(reading).collect())

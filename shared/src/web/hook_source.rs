@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::hook::HookStanding;
 use crate::task::TaskId;
 
 /// Function that reads all hooks, by name.
@@ -53,8 +54,8 @@ impl<Q> HookSource<Q> {
 /// Hook.
 #[derive(Clone, Debug)]
 pub struct HookRow {
-    /// Name.
-    pub name: String,
+    /// Its name and state.
+    pub standing: HookStanding,
     /// Names of the kinds of its events.
     pub events: Vec<&'static str>,
     /// Queues of its events; all if there are none.
@@ -69,28 +70,12 @@ pub struct HookRow {
     pub added_at: Timestamp,
     /// Position in the log, as `events --since` takes it.
     pub position: String,
-    /// Number of events of the log after the position.
-    pub lag: u64,
-    /// Time of the first of them.
-    pub behind_since: Option<Timestamp>,
-    /// Time at which it was paused.
-    pub paused_at: Option<Timestamp>,
-    /// Number of tries of the next event that failed.
-    pub failures: u32,
     /// Time of the next try.
     pub next_try_at: Option<Timestamp>,
     /// Time of the last try.
     pub last_at: Option<Timestamp>,
     /// Reason why the last try failed.
     pub last_error: Option<String>,
-    /// Number of events that were taken.
-    pub delivered: u64,
-    /// Number of tries that failed.
-    pub failed: u64,
-    /// Number of events that were given up.
-    pub buried: u64,
-    /// Number of dead letters.
-    pub dead_letters: u64,
 }
 
 /// Event that a hook gave up.

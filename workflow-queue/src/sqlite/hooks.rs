@@ -137,8 +137,17 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<Hook>> {
         at.task = TaskId(row.get(11)?);
         let count =
             |index| -> Result<u64> { Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0)) };
+        let mut standing = HookStanding::new(row.get::<_, String>(1)?);
+        standing.paused_at = rows::time(row, 12)?;
+        standing.failures = row.get(13)?;
+        standing.delivered = count(17)?;
+        standing.failed = count(18)?;
+        standing.buried = count(19)?;
+        standing.lag = count(20)?;
+        standing.behind_since = rows::time(row, 21)?;
+        standing.dead_letters = count(22)?;
         Ok(Hook {
-            name: row.get(1)?,
+            standing,
             kinds: kinds(&row.get::<_, String>(2)?),
             queues: words(&row.get::<_, String>(3)?),
             target: target(row, 4)?.map_err(|error| error.to_string()),
@@ -146,36 +155,17 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<Hook>> {
             limit: limit(row.get(7)?),
             added_at: Timestamp(row.get(9)?),
             at,
-            lag: count(20)?,
-            behind_since: rows::time(row, 21)?,
-            paused_at: rows::time(row, 12)?,
-            failures: row.get(13)?,
             next_try_at: rows::time(row, 14)?,
             last_at: rows::time(row, 15)?,
             last_error: row.get(16)?,
-            delivered: count(17)?,
-            failed: count(18)?,
-            buried: count(19)?,
-            dead_letters: count(22)?,
         })
     })
 }
 
 /// The standing of every hook.
 pub(crate) fn standings(connection: &Connection) -> Result<Vec<HookStanding>> {
-    let standing = |hook: Hook| {
-        let mut standing = HookStanding::new(hook.name);
-        standing.is_paused = hook.paused_at.is_some();
-        standing.lag = hook.lag;
-        standing.behind_since = hook.behind_since;
-        standing.failures = hook.failures;
-        standing.delivered = hook.delivered;
-        standing.failed = hook.failed;
-        standing.buried = hook.buried;
-        standing.dead_letters = hook.dead_letters;
-        standing
-    };
-    Ok(list(connection)?.into_iter().map(standing).collect())
+    let hooks = list(connection)?.into_iter();
+    Ok(hooks.map(|hook| hook.standing).collect())
 }
 
 /// Kinds by their names. Those of a newer version are left out.

@@ -59,7 +59,15 @@ fn a_hook_begins_at_the_end_of_the_log_and_its_verbs_leave_events() {
     hooks.add(&new("own", &[EventKind::Failed])).unwrap();
     assert_eq!(stored(&bench.queue).progress.at, end(&bench));
     assert!(hooks.set_paused("own", true).unwrap() && !hooks.set_paused("own", true).unwrap());
-    assert!(hooks.get("own").unwrap().unwrap().paused_at.is_some());
+    assert!(
+        hooks
+            .get("own")
+            .unwrap()
+            .unwrap()
+            .standing
+            .paused_at
+            .is_some()
+    );
     assert!(hooks.set_paused("own", false).unwrap() && !hooks.set_paused("own", false).unwrap());
     hooks.replay("own", Cursor::start(0)).unwrap();
     assert_eq!(stored(&bench.queue).progress.at, Cursor::start(0));
@@ -139,7 +147,7 @@ fn a_position_moves_only_from_where_it_is() {
     assert!(record(hook.at, &HookChange::Delivered(to)));
     assert!(!record(hook.at, &HookChange::Passed(to)));
     let own = bench.queue.hooks().get("own").unwrap().unwrap();
-    assert_eq!((own.at, own.delivered), (to, 1));
+    assert_eq!((own.at, own.standing.delivered), (to, 1));
     assert!(
         !bench
             .queue

@@ -66,16 +66,16 @@ pub(in super::super) fn address(name: &str) -> String {
 fn row<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request, hook: &HookRow) -> Markup {
     let now = dashboard.now();
     html! {
-        tr id={ "o-" (hook.name) } {
+        tr id={ "o-" (hook.standing.name) } {
             td.main {
-                a href={ (request.root) (address(&hook.name)) } { (cell(&hook.name)) }
+                a href={ (request.root) (address(&hook.standing.name)) } { (cell(&hook.standing.name)) }
                 code.dim.small { (cell(&hook.target)) }
             }
             td { (cell(&events(hook))) }
             td { (state(hook, now)) }
-            td.number data-label="behind" { (number(hook.lag)) }
+            td.number data-label="behind" { (number(hook.standing.lag)) }
             td.number data-label="dead letters" {
-                @if hook.dead_letters > 0 { strong.problem { (number(hook.dead_letters)) } }
+                @if hook.standing.dead_letters > 0 { strong.problem { (number(hook.standing.dead_letters)) } }
                 @else { span.dim { "0" } }
             }
             td data-label="last try" { (ago_or_dash(hook.last_at, now)) }
@@ -101,7 +101,7 @@ fn events(hook: &HookRow) -> String {
 /// The state of a hook, and the time of the next try if the last one failed.
 fn state(hook: &HookRow, now: Timestamp) -> Markup {
     html! {
-        @match (hook.paused_at, hook.failures) {
+        @match (hook.standing.paused_at, hook.standing.failures) {
             (Some(at), _) => {
                 span.chip.s-blocked { "paused" } " " span.dim { (ago(at, now)) }
             }
@@ -124,17 +124,17 @@ fn switch<Q: Queue>(
     hook: &HookRow,
     back: &str,
 ) -> Markup {
-    let (action, label) = match hook.paused_at {
+    let (action, label) = match hook.standing.paused_at {
         Some(_) => ("resume", "Resume"),
         None => ("pause", "Pause"),
     };
     html! {
         form method="post" action={ (request.root) "hooks/change" } {
             (form_token(dashboard, request))
-            input type="hidden" name="name" value=(hook.name);
+            input type="hidden" name="name" value=(hook.standing.name);
             input type="hidden" name="back" value=(back);
             button name="action" value=(action)
-                aria-label={ (label) " hook " (line(&hook.name)) } { (label) }
+                aria-label={ (label) " hook " (line(&hook.standing.name)) } { (label) }
         }
     }
 }
@@ -146,7 +146,7 @@ fn found<Q: Queue>(dashboard: &Dashboard<Q>, request: &Request) -> Result<HookRo
     let source = dashboard.sources.hooks.as_ref().ok_or_else(missing)?;
     let all = (source.all)(&dashboard.queue)?;
     all.into_iter()
-        .find(|hook| hook.name == name)
+        .find(|hook| hook.standing.name == name)
         .ok_or_else(missing)
 }
 
@@ -156,7 +156,7 @@ fn letters_of<Q: Queue>(
 ) -> crate::Result<Vec<LetterRow>> {
     let source = dashboard.sources.hooks.as_ref();
     source.map_or(Ok(Vec::new()), |source| {
-        (source.letters)(&dashboard.queue, &hook.name, most)
+        (source.letters)(&dashboard.queue, &hook.standing.name, most)
     })
 }
 
@@ -170,7 +170,7 @@ pub(in super::super) fn letters<Q: Queue>(
     let now = dashboard.now();
     let content = html! {
         div.head {
-            h1 dir="auto" { (line(&hook.name)) }
+            h1 dir="auto" { (line(&hook.standing.name)) }
             div #state.state data-live { (state(&hook, now)) }
             @if dashboard.writes() {
                 div #acts.acts data-live { (switch(dashboard, request, &hook, "letters")) }
@@ -188,7 +188,7 @@ pub(in super::super) fn letters<Q: Queue>(
         (letters_section(dashboard, request, (&hook, &letters)))
     };
     let page = Page {
-        title: &format!("Hook {}", line(&hook.name)),
+        title: &format!("Hook {}", line(&hook.standing.name)),
         nav: "hooks",
         is_live: true,
     };
@@ -207,12 +207,12 @@ fn facts(hook: &HookRow, now: Timestamp) -> Markup {
         dl.facts #facts data-live {
             (fact("events", html! { (line(&hook.events.join(", "))) }))
             (fact("queues", html! { (line(&of)) }))
-            (fact("delivered", html! { (number(hook.delivered)) }))
-            (fact("failed tries", html! { (number(hook.failed)) }))
-            (fact("given up", html! { (number(hook.buried)) }))
+            (fact("delivered", html! { (number(hook.standing.delivered)) }))
+            (fact("failed tries", html! { (number(hook.standing.failed)) }))
+            (fact("given up", html! { (number(hook.standing.buried)) }))
             (fact("events behind", html! {
-                (number(hook.lag))
-                @if let Some(since) = hook.behind_since.filter(|_| hook.lag > 0) {
+                (number(hook.standing.lag))
+                @if let Some(since) = hook.standing.behind_since.filter(|_| hook.standing.lag > 0) {
                     ", the first " (ago(since, now))
                 }
             }))
@@ -236,16 +236,19 @@ fn letters_section<Q: Queue>(
     }
     let all = format!(
         "hooks/confirm{}",
-        query_of([("name", hook.name.clone()), ("action", "retry".to_owned())])
+        query_of([
+            ("name", hook.standing.name.clone()),
+            ("action", "retry".to_owned())
+        ])
     );
     html! {
         section aria-labelledby="letters" {
             h2 #letters { "Dead letters" }
             div #letters-note data-live {
                 @if letters.is_empty() { p.none { "Every event was taken, or is still tried." } }
-                @else if hook.dead_letters > letters.len() as u64 {
+                @else if hook.standing.dead_letters > letters.len() as u64 {
                     p.none {
-                        "The oldest " (letters.len()) " of " (number(hook.dead_letters)) "."
+                        "The oldest " (letters.len()) " of " (number(hook.standing.dead_letters)) "."
                     }
                 }
                 @if dashboard.writes() && letters.iter().any(|letter| !letter.is_wanted) {
@@ -299,7 +302,7 @@ fn retry_one<Q: Queue>(
     html! {
         form method="post" action={ (request.root) "hooks/change" } {
             (form_token(dashboard, request))
-            input type="hidden" name="name" value=(hook.name);
+            input type="hidden" name="name" value=(hook.standing.name);
             input type="hidden" name="letter" value=(letter);
             button name="action" value="retry"
                 aria-label={ "Deliver dead letter " (letter) " again" } { "Deliver again" }
@@ -313,28 +316,28 @@ pub(in super::super) fn confirm<Q: Queue>(
     request: &Request,
 ) -> Result<Reply, Problem> {
     let hook = found(dashboard, request)?;
-    let count = match hook.dead_letters {
+    let count = match hook.standing.dead_letters {
         1 => "1 dead letter".to_owned(),
         count => format!("{} dead letters", number(count)),
     };
     let order = format!("Deliver {count} again");
     let content = html! {
         section.question {
-            @if hook.dead_letters == 0 {
+            @if hook.standing.dead_letters == 0 {
                 h1 { "Nothing to deliver" }
                 p { "This hook has no dead letters." }
-                a.button href={ (request.root) (address(&hook.name)) } { "Back to the hook" }
+                a.button href={ (request.root) (address(&hook.standing.name)) } { "Back to the hook" }
             } @else {
                 h1 { (order) "?" }
                 p { "To " code { (cell(&hook.target)) } ", each once, the oldest first." }
                 p.dim { "One that is taken is deleted. The others stay here." }
                 form method="post" action={ (request.root) "hooks/change" } {
                     (form_token(dashboard, request))
-                    input type="hidden" name="name" value=(hook.name);
+                    input type="hidden" name="name" value=(hook.standing.name);
                     input type="hidden" name="all" value="1";
                     button.primary name="action" value="retry" { (order) }
                     " "
-                    a.button.plain href={ (request.root) (address(&hook.name)) } {
+                    a.button.plain href={ (request.root) (address(&hook.standing.name)) } {
                         "Back to the hook"
                     }
                 }

@@ -65,11 +65,11 @@ pub(super) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
     let mut table = Table::new(&COLUMNS);
     for hook in &hooks {
         table.row([
-            &hook.name,
+            &hook.standing.name,
             &events(hook),
             &state(hook, now),
-            &hook.lag.to_string(),
-            &hook.dead_letters.to_string(),
+            &hook.standing.lag.to_string(),
+            &hook.standing.dead_letters.to_string(),
             &last(hook, now),
             &target(hook),
         ]);
@@ -88,7 +88,7 @@ fn view(hook: &Hook) -> View<'_> {
         Ok(_) | Err(_) => {}
     }
     View {
-        name: &hook.name,
+        name: &hook.standing.name,
         events: hook.kinds.iter().map(|kind| kind.name()).collect(),
         queues: &hook.queues,
         url,
@@ -98,17 +98,17 @@ fn view(hook: &Hook) -> View<'_> {
         timeout_ms: u64::try_from(hook.limit.as_millis()).unwrap_or(u64::MAX),
         added_at: Moment(hook.added_at),
         cursor: hook.at.to_string(),
-        lag: hook.lag,
-        behind_since: hook.behind_since.map(Moment),
-        paused_at: hook.paused_at.map(Moment),
-        failures: hook.failures,
+        lag: hook.standing.lag,
+        behind_since: hook.standing.behind_since.map(Moment),
+        paused_at: hook.standing.paused_at.map(Moment),
+        failures: hook.standing.failures,
         next_try_at: hook.next_try_at.map(Moment),
         last_at: hook.last_at.map(Moment),
         last_error: hook.last_error.as_deref(),
-        delivered: hook.delivered,
-        failed: hook.failed,
-        given_up: hook.buried,
-        dead_letters: hook.dead_letters,
+        delivered: hook.standing.delivered,
+        failed: hook.standing.failed,
+        given_up: hook.standing.buried,
+        dead_letters: hook.standing.dead_letters,
     }
 }
 
@@ -125,7 +125,11 @@ fn events(hook: &Hook) -> String {
 }
 
 fn state(hook: &Hook, now: Timestamp) -> String {
-    match (hook.paused_at, hook.failures, hook.next_try_at) {
+    match (
+        hook.standing.paused_at,
+        hook.standing.failures,
+        hook.next_try_at,
+    ) {
         (Some(_), ..) => "paused".to_owned(),
         (None, 0, _) | (None, _, None) => "active".to_owned(),
         (None, failures, Some(at)) => {

@@ -11,6 +11,7 @@ pub(super) fn read(queue: &WorkflowQueue) -> Result<Vec<HookRow>> {
 
 fn row(hook: Hook) -> HookRow {
     HookRow {
+        standing: hook.standing,
         events: hook.kinds.iter().map(|kind| kind.name()).collect(),
         queues: hook.queues,
         target: match hook.target {
@@ -21,18 +22,9 @@ fn row(hook: Hook) -> HookRow {
         limit: hook.limit,
         added_at: hook.added_at,
         position: hook.at.to_string(),
-        lag: hook.lag,
-        behind_since: hook.behind_since,
-        paused_at: hook.paused_at,
-        failures: hook.failures,
         next_try_at: hook.next_try_at,
         last_at: hook.last_at,
         last_error: hook.last_error,
-        delivered: hook.delivered,
-        failed: hook.failed,
-        buried: hook.buried,
-        dead_letters: hook.dead_letters,
-        name: hook.name,
     }
 }
 
