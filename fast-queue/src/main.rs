@@ -125,3 +125,19 @@ fn main() -> ExitCode {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use queue_core::cli::WORKFLOW_VERBS;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_verbs_of_workflow_queue_alone_are_not_verbs_here() {
+        let command = Arguments::command();
+        for verb in WORKFLOW_VERBS {
+            assert!(command.find_subcommand(verb).is_none(), "{verb}");
+        }
+    }
+}

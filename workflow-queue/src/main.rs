@@ -66,3 +66,41 @@ fn main() -> ExitCode {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _, Subcommand as _};
+    use queue_core::cli::{self, WORKFLOW_VERBS};
+
+    use super::Arguments;
+
+    /// Verbs that each program describes itself.
+    const OF_BOTH: [&str; 10] = [
+        "add-task", "enqueue", "list", "queues", "retry", "run", "serve", "status", "systemd",
+        "worker",
+    ];
+
+    /// The names and aliases of the verbs of a command line.
+    fn names(command: &Command) -> Vec<String> {
+        let verbs = command.get_subcommands();
+        let names = verbs.flat_map(|verb| {
+            let aliases = verb.get_all_aliases();
+            std::iter::once(verb.get_name()).chain(aliases)
+        });
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn fast_queue_knows_the_verbs_that_it_does_not_have() {
+        let command = Arguments::command();
+        let common = names(&cli::Verb::augment_subcommands(Command::new("common")));
+        let is_of_both = |name: &str| {
+            let verb = command.find_subcommand(name).map(Command::get_name);
+            common.iter().any(|one| one == name) || verb.is_some_and(|verb| OF_BOTH.contains(&verb))
+        };
+        let mut own = names(&command);
+        own.retain(|name| !is_of_both(name));
+        own.sort();
+        assert_eq!(own, WORKFLOW_VERBS);
+    }
+}

@@ -14,6 +14,7 @@ use super::configuration::Config;
 use super::exit::{self, Failure};
 use super::own_variable::{variable, variable_name};
 use super::printer::{self, Coloring, Format, Printer};
+use super::workflow_verbs;
 use crate::error::Error;
 
 /// Reads the configuration file and parses the arguments of the process, calls `run`, reports a
@@ -46,6 +47,9 @@ where
             (_, Err(failure)) => Err(failure),
             (Ok(arguments), Ok(config)) => run(arguments, config),
             (Err(mut error), Ok(_)) => {
+                if let Some(sentence) = workflow_verbs::missing::<A>(&error, &arguments) {
+                    return Err(Failure::Usage(sentence));
+                }
                 argument_tips::correct::<A>(&mut error, &arguments);
                 Err(refused(&error, format))
             }

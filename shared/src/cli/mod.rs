@@ -86,6 +86,7 @@ mod why;
 pub mod worker;
 mod worker_id;
 mod workers;
+mod workflow_verbs;
 
 pub use crate::text::{duration, escape, moment, size, usage};
 pub use crate::watch::event_view;
@@ -101,3 +102,4 @@ pub use printer::{Format, note};
 pub use program::{Access, Context, Program};
 pub use show::{find, show_settings};
 pub use stop_signals::stop_on_signals;
+pub use workflow_verbs::WORKFLOW_VERBS;
