@@ -146,3 +146,25 @@ fn a_dashboard_that_only_reads_shows_hooks_and_changes_none() {
         404
     );
 }
+
+#[test]
+fn the_pages_of_hooks_work_below_a_path() {
+    let sandbox = with_letters(2);
+    let dashboard = Dashboard::start(&sandbox, &[]);
+    let (letters, question) = (
+        format!("/hooks/letters?{HOOK}"),
+        format!("/hooks/confirm?{HOOK}&action=retry"),
+    );
+    for page in ["/hooks", &letters, &question] {
+        dashboard.links_hold_below_a_path(page);
+    }
+    for (fields, page) in [
+        ("action=pause&back=list", "/hooks"),
+        ("action=resume", letters.as_str()),
+    ] {
+        let fields = format!("{HOOK}&{fields}");
+        let done = dashboard.post("/hooks/change", "/hooks", &fields);
+        let back = dashboard.own_path("/hooks/change", done.header("location"));
+        assert_eq!(back, page);
+    }
+}

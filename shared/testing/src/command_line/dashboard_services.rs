@@ -98,6 +98,17 @@ pub fn a_service_is_started_stopped_and_restarted_by_a_form() {
     assert!(machine.calls().iter().all(|call| call.contains(" show ")));
 }
 
+pub fn the_page_of_services_works_below_a_path() {
+    let (machine, unit) = with_services();
+    show_active(&machine, &unit);
+    let dashboard = serve(&machine, &[]);
+    dashboard.links_hold_below_a_path("/services");
+    let fields = format!("manager=user&unit={unit}&action=stop");
+    let done = dashboard.post("/services/change", "/services", &fields);
+    let back = dashboard.own_path("/services/change", done.header("location"));
+    assert_eq!(back, "/services");
+}
+
 pub fn a_systemd_that_is_missing_or_refuses_is_told_in_a_sentence() {
     let (machine, unit) = with_services();
     std::fs::remove_file(machine.0.path("bin/systemctl")).unwrap();

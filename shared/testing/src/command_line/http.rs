@@ -150,3 +150,62 @@ impl Dashboard {
         self.send("POST", path, &own, &format!("form={form}&{fields}"))
     }
 }
+
+/// Path of the dashboard behind a proxy, which takes it off before it hands a request on.
+const BELOW: &str = "/tools/queue";
+
+/// The path of a link in the page at that path, as a browser finds it.
+fn resolved(page: &str, link: &str) -> String {
+    let page = page.split('?').next().unwrap_or_default();
+    if link.starts_with('?') {
+        return format!("{page}{link}");
+    }
+    let (folder, _) = page.rsplit_once('/').unwrap();
+    let mut folders: Vec<&str> = folder.split('/').collect();
+    let mut rest = link;
+    loop {
+        if let Some(behind) = rest.strip_prefix("./") {
+            rest = behind;
+        } else if let Some(behind) = rest.strip_prefix("../") {
+            folders.pop();
+            rest = behind;
+        } else {
+            return format!("{}/{rest}", folders.join("/"));
+        }
+    }
+}
+
+impl Dashboard {
+    /// Checks that every link and form of a page leads to a page of the dashboard, behind a proxy under a
+    /// path too.
+    pub fn links_hold_below_a_path(&self, page: &str) {
+        let body = self.get(page).body;
+        let mut count = 0;
+        for attribute in ["href=\"", "src=\"", "action=\""] {
+            let links = body.split(attribute).skip(1);
+            let links = links.map(|link| link.split('"').next().unwrap().replace("&amp;", "&"));
+            for link in links.filter(|link| !link.starts_with('#')) {
+                let path = self.own_path(page, &link);
+                // A form without its token is refused, and an address that is none is not found.
+                let (answer, expected) = match attribute {
+                    "action=\"" => (
+                        self.send("POST", &path, &["sec-fetch-site: same-origin"], ""),
+                        403,
+                    ),
+                    _ => (self.get(&path), 200),
+                };
+                assert_eq!(answer.status, expected, "{page}: {link}");
+                count += 1;
+            }
+        }
+        assert!(count > 5, "{page}: {body}");
+    }
+
+    /// The path that a proxy hands on for a link in a page below its path.
+    pub fn own_path(&self, page: &str, link: &str) -> String {
+        let found = resolved(&format!("{BELOW}{page}"), link);
+        let own = found.strip_prefix(BELOW).filter(|own| own.starts_with('/'));
+        own.unwrap_or_else(|| panic!("{page}: {link} leaves {BELOW}"))
+            .to_owned()
+    }
+}

@@ -123,6 +123,7 @@ macro_rules! command_line_tests {
             dashboard_services {
                 services_are_shown_as_systemd_says
                 a_service_is_started_stopped_and_restarted_by_a_form
+                the_page_of_services_works_below_a_path
                 a_systemd_that_is_missing_or_refuses_is_told_in_a_sentence
             }
             environment {
