@@ -194,6 +194,86 @@ mod tests {
         assert!(hooks[0]["paused_at"].is_string(), "{hooks}");
     }
 
+    #[test]
+    fn a_person_prunes_what_has_ended_and_nothing_else() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = filled();
+        // The newest task stays.
+        sandbox.ok(&["add-task", "last", "true", "--queue", "mail"]);
+        assert_eq!(sandbox.run(&["worker", "--drain"]).code(), 1);
+        assert_eq!(sandbox.state("1"), "failed");
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        driver.run(true, async |browser| {
+            log_in(&browser, &dashboard).await;
+            browser.open(&dashboard, "/tasks").await;
+            browser.click(Locator::LinkText("Prune…")).await;
+            browser.shows("h1", "Prune").await;
+            browser.click(Locator::Css("#age option:first-child")).await;
+            browser.click(Locator::Css("button.primary")).await;
+            browser.shows("h1", "Delete 1 task?").await;
+            browser.shows("main", "All succeeded tasks").await;
+            browser.press_enter("button.danger").await;
+            browser.shows("h1", "1 task was deleted").await;
+            browser.click(Locator::LinkText("Back to the tasks")).await;
+            browser.shows("#task-rows", "speaks").await;
+            browser.lacks("#task-rows", "plain").await;
+            assert_eq!(browser.missing_parts().await, "");
+        });
+        let status = sandbox.json(&["status"]);
+        assert_eq!(status["succeeded"], 0, "{status}");
+        assert_eq!(
+            (&status["failed"], &status["queued"]),
+            (&1.into(), &2.into())
+        );
+    }
+
+    #[test]
+    fn a_person_pauses_the_schedules_that_are_chosen() {
+        let Some(driver) = Driver::start() else {
+            return;
+        };
+        let sandbox = sandbox();
+        let names = ["hourly", "nightly", "weekly"];
+        for name in names {
+            sandbox.ok(&["schedule", "add", name, "0 3 * * *", "true"]);
+        }
+        let dashboard = Dashboard::start(&sandbox, &[]);
+        let paused = || {
+            let all = sandbox.json(&["schedule", "list"]);
+            [0, 1, 2].map(|index| all[index]["paused_at"].is_string())
+        };
+        driver.run(true, async |browser| {
+            log_in(&browser, &dashboard).await;
+            browser.open(&dashboard, "/schedules").await;
+            for name in ["hourly", "weekly"] {
+                let pick = format!("input[aria-label='Choose schedule {name}']");
+                browser.click(Locator::Css(&pick)).await;
+            }
+            browser.press_enter("#picked button[value=pause]").await;
+            for (name, word) in [
+                ("hourly", "paused"),
+                ("weekly", "paused"),
+                ("nightly", "Pause"),
+            ] {
+                browser.shows(&format!("#c-{name}"), word).await;
+            }
+            assert_eq!(paused(), [true, false, true]);
+            // The boxes are empty again.
+            let chosen = "return document.querySelectorAll('.pick input:checked').length";
+            assert_eq!(browser.script(chosen).await, 0);
+            for name in names {
+                let pick = format!("input[aria-label='Choose schedule {name}']");
+                browser.click(Locator::Css(&pick)).await;
+            }
+            browser.press_enter("#picked button[value=resume]").await;
+            browser.lacks("#schedule-rows", "paused").await;
+            assert_eq!(browser.missing_parts().await, "");
+        });
+        assert_eq!(paused(), [false; 3]);
+    }
+
     /// A drawing opened at its left edge, which on a telephone shows the steps that ended long ago.
     #[test]
     fn a_wide_workflow_opens_at_what_runs() {
