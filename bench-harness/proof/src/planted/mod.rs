@@ -4,6 +4,7 @@
 //! there. The tests are built, then given a minute, in which one must fail.
 
 mod faults;
+mod sources;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use crate::figure::{Figure, commit};
 use crate::process::patience::{Stopwatch, pause};
 
 pub use faults::FAULTS;
+use sources::Sources;
 use tree::Tree;
 
 /// Time for the tests to find a fault, without the time to build them.
@@ -83,14 +85,15 @@ pub fn run(part: &str, mut tell: impl FnMut(&Found)) -> Result<Figure> {
     Ok(figure)
 }
 
-/// Faults that do not fit: code that does not occur exactly once in the workspace at `root`, or a
-/// duplicate name.
+/// Faults that do not fit: code that does not occur exactly once in the workspace at `root`, tests of
+/// which none has such a name, or a duplicate name.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub fn misfits(root: &Path) -> Result<Vec<String>> {
     let mut misfits = Vec::new();
     let mut names = BTreeSet::new();
+    let mut sources = Sources::new(root);
     for fault in FAULTS.into_iter().flatten() {
         let text = std::fs::read_to_string(root.join(fault.file));
         let text = text.map_err(|error| format!("cannot read {}: {error}", fault.file))?;
@@ -98,6 +101,15 @@ pub fn misfits(root: &Path) -> Result<Vec<String>> {
         if count != 1 {
             let Fault { name, file, .. } = fault;
             misfits.push(format!("{name}: its code occurs {count} times in {file}"));
+        }
+        if !sources.have_test(fault.suite)? {
+            let Suite {
+                package, filter, ..
+            } = fault.suite;
+            misfits.push(format!(
+                "{}: no test of {package} is named {filter}",
+                fault.name
+            ));
         }
         if !names.insert(fault.name) {
             misfits.push(format!("{}: two faults have this name", fault.name));

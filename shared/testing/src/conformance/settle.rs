@@ -321,6 +321,12 @@ pub fn a_stale_claim_writes_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let stale = bench.claim_only();
+    // The success of a first attempt without output is recorded on a way of its own.
+    let (worker, token) = (OTHER, stale.token + 1);
+    for forged in [Claim { worker, ..stale }, Claim { token, ..stale }] {
+        let settled = bench.settle(forged, Outcome::Succeeded);
+        assert_eq!(settled, Settled::ClaimLost);
+    }
     bench.settle(stale, Outcome::Returned);
     let claim = bench.claim_only();
     let before = bench.task(id);

@@ -44,14 +44,14 @@ pub(super) const BESIDE: &[Fault] = &[
         file: "shared/src/sqlite/in_place.rs",
         find: "Ok(None) => Gone::Deleted,",
         replace: "Ok(None) => return,",
-        suite: program("taken_away"),
+        suite: program("lost_database"),
     },
     Fault {
         name: "a worker goes on in a file that was replaced",
         file: "shared/src/sqlite/in_place.rs",
         find: "Ok(Some(_)) => Gone::Replaced,",
         replace: "Ok(Some(_)) => return,",
-        suite: program("taken_away"),
+        suite: program("lost_database"),
     },
     Fault {
         name: "the deletion of its file ends a worker's commands",

@@ -67,13 +67,13 @@ pub(super) const SCHEDULES: &[Fault] = &[
         file: "workflow-queue/src/plan/fire.rs",
         find: "for range in between(&spec, (first, last), &fired) {",
         replace: "for range in between(&spec, (first, last), &fired).into_iter().skip(1) {",
-        suite: workflow("engine", "schedules"),
+        suite: workflow("engine", "firings"),
     },
     Fault {
         name: "a restore that fires again",
         file: "shared/queries/restore/schedules.sql",
         find: "max(floor, ?1)",
         replace: "min(floor, ?1)",
-        suite: workflow("engine", "schedules"),
+        suite: workflow("engine", "firings"),
     },
 ];
