@@ -15,11 +15,12 @@ use rustix::time::{ClockId, clock_gettime};
 use super::context::{Context, database};
 
 use super::fill::{BYTES_A_TASK, insert};
+use super::process::{Running, finish, verb};
 use super::served::{Connection, Served};
 use crate::measure::{Spread, Stopwatch, count, interleaved, pause, percentile};
 use crate::report::{Bar, Figure, short};
 use crate::systems::raw::queue_id;
-use crate::systems::{Engine, Library};
+use crate::systems::{Engine, EngineName, Library};
 use crate::workload::{System, drain, tasks};
 use crate::{Result, probe};
 
@@ -179,7 +180,7 @@ fn reach<E: Engine>(context: &Context) -> Result<Figure> {
     )))
 }
 
-/// Processor time of the engine's operations while a dashboard is watched, beside the same without.
+/// Processor time of the engine's operations while all that watches a file is on, beside the same without.
 fn cost<E: Engine>(context: &Context) -> Result<Figure> {
     let work = |is_served: bool| -> Result<[f64; 2]> {
         let folder = context.scratch()?;
@@ -206,22 +207,28 @@ fn cost<E: Engine>(context: &Context) -> Result<Figure> {
         samples.map(|sample| sample[what]).collect()
     };
     let figure = Figure::ratio(
-        "the engine with serve on ÷ off",
+        "the engine with all that watches it on ÷ off",
         Spread::of_ratios(&of(0, 0), &of(1, 0)),
         "×",
         Bar::AtMost(1.05),
     );
     let walls = Spread::of_ratios(&of(0, 1), &of(1, 1));
+    let log = match E::NAME {
+        EngineName::Fast => "",
+        EngineName::Workflow => ", a hook gets every event and a program follows the log",
+    };
     Ok(figure.beside(format!(
         "processor time of enqueue, claim and settle, one commit each, while a browser reads the \
-         overview anew after each event; in wall time {} ×",
+         overview anew after each event{log}; in wall time {} ×",
         short(walls.median)
     )))
 }
 
-/// A dashboard, and a thread that reads its overview anew after each event as a browser does.
+/// A dashboard, and a thread that reads its overview anew after each event as a browser does; in a file
+/// with a log also a hook, to which the dashboard delivers, and a follower.
 struct Watched {
     served: Served,
+    follower: Option<Running>,
     browser: std::thread::JoinHandle<()>,
     /// Nanoseconds of processor time of the thread.
     used: Arc<AtomicU64>,
@@ -229,6 +236,15 @@ struct Watched {
 
 impl Watched {
     fn start<E: Engine>(path: &Path) -> Result<Self> {
+        let follower = match E::NAME {
+            EngineName::Fast => None,
+            EngineName::Workflow => {
+                let hook = ["hook", "add", "all", "--on", "task", "--", "/bin/true"];
+                finish(verb(E::NAME, path, &hook)?)?;
+                let follow = ["events", "--follow", "--output", "json"];
+                Some(Running::start(verb(E::NAME, path, &follow)?)?)
+            }
+        };
         let served = Served::start::<E>(path)?;
         let (mut stream, mut connection) = (served.stream()?, served.connect()?);
         let used = Arc::new(AtomicU64::new(0));
@@ -248,14 +264,16 @@ impl Watched {
         });
         Ok(Self {
             served,
+            follower,
             browser,
             used,
         })
     }
 
-    /// Ends both. Returns the processor seconds of the thread.
+    /// Ends all. Returns the processor seconds of the thread.
     fn end(self) -> f64 {
         let used = Duration::from_nanos(self.used.load(Ordering::Relaxed));
+        drop(self.follower);
         drop(self.served);
         let _ = self.browser.join();
         used.as_secs_f64()

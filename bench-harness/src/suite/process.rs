@@ -29,6 +29,36 @@ pub(crate) fn verb(engine: EngineName, database: &Path, arguments: &[&str]) -> R
     Ok(command)
 }
 
+/// Runs a command to its end.
+pub(super) fn finish(mut command: Command) -> Result<()> {
+    let ended = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
+    if !ended.success() {
+        return Err(format!("{command:?} ended with {ended}").into());
+    }
+    Ok(())
+}
+
+/// A program that runs until this is dropped.
+pub(super) struct Running(Child);
+
+impl Running {
+    /// Starts a command whose output nobody reads.
+    pub(super) fn start(mut command: Command) -> Result<Self> {
+        let silent = command.stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(Self(silent.spawn()?))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running worker of the program. On drop it ends with its commands.
 pub(super) struct Worker(Child);
 
