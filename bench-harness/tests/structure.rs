@@ -21,7 +21,7 @@ const PACKAGES: [&str; 5] = [
 
 /// The layers of queue-core from the bottom, as ARCHITECTURE.md shows them: the modules of each, and
 /// the layers below that it may import.
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
     Layer {
         name: "domain",
         modules: &[
@@ -67,6 +67,11 @@ const LAYERS: [Layer; 11] = [
         name: "sqlite",
         modules: &["sqlite"],
         below: &["domain", "sidecar"],
+    },
+    Layer {
+        name: "postgres",
+        modules: &["postgres"],
+        below: &["domain"],
     },
     Layer {
         name: "runtime",

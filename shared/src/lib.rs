@@ -31,6 +31,8 @@ pub mod options;
 pub mod outcome;
 pub mod output;
 mod panics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod queue;
 pub mod queue_ids;
 pub mod random;

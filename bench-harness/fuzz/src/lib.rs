@@ -10,6 +10,7 @@ mod lines;
 mod neighbours;
 mod replay;
 mod schedules;
+mod servers;
 mod shown;
 mod stored;
 mod web;
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("variables", words::variables),
     ("task-lines", lines::tasks),
     ("workflow-lines", lines::workflow_tasks),
+    ("addresses", servers::addresses),
     ("cron", schedules::cron),
     ("crontab", schedules::crontab),
     ("terminal", shown::terminal),

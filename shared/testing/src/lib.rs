@@ -13,6 +13,7 @@ pub mod docs;
 pub mod exposition;
 pub mod links;
 pub mod patience;
+pub mod postgres_server;
 pub mod processes;
 pub mod simulation;
 mod skipped;
