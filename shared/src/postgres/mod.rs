@@ -1,11 +1,11 @@
 //! Connections to a Postgres server: where it is, how they are made safe, and the tables of a queue.
 //!
-//! [`address`] reads an address and whatever completes it; [`tls`] chooses how a connection is
-//! encrypted; [`connection`] sends statements, all of one trip at once; [`migrate`] makes the tables;
-//! [`fault`] words the errors of the server.
+//! `address` reads an address and whatever completes it; `tls` chooses how a connection is encrypted;
+//! `connection` sends statements, all of one trip at once; `migrate` makes the tables; `fault` words the
+//! errors of the server.
 
-pub mod address;
-pub mod connection;
+mod address;
+mod connection;
 mod fault;
 mod migrate;
 mod parameters;
