@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::options::{MAX_DURATION_MS, TaskOptions};
 
-/// Delay after the failed `attempt` (from 1): `backoff_ms × 2^(attempt-1)`, at most
-/// `max_backoff_ms`, with equal jitter: half of it is fixed, half comes from `random` (64 uniform
+/// Delay after the failed `attempt`, counted from 1 and anew after a `retry`: `backoff_ms × 2^(attempt-1)`,
+/// at most `max_backoff_ms`, with equal jitter: half of it is fixed, half comes from `random` (64 uniform
 /// bits). Equal jitter as described by Marc Brooker, "Exponential Backoff And Jitter", 2015.
 pub fn delay(options: &TaskOptions, attempt: u32, random: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(63);

@@ -26,8 +26,8 @@ pub(super) struct ChangeVerb {
     pub(super) states: &'static [State],
     /// State it leads to, if a task that is already in it is not refused.
     pub(super) already: Option<State>,
-    /// Sentence's end about a task for which there was nothing to do (`is held already`), unless its
-    /// state says it.
+    /// End of the sentence about a task for which there was nothing to do, such as `is held already`;
+    /// `None` if its state says it.
     pub(super) standing: Option<&'static str>,
 }
 

@@ -19,9 +19,9 @@ use crate::queue::Reaped;
 /// First pause between two scans; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// Time that processes may take to go after KILL before recovery continues without them: they
-/// execute nothing of their own any more. Of the time between two scans at most [`LONGEST_PAUSE`]
-/// counts: a process that was stopped, or suspended with the machine, has not waited.
+/// Time that recovery waits after KILL for processes to go. Then it continues: a killed process executes
+/// nothing of its own any more. Each gap between two scans counts at most as [`LONGEST_PAUSE`], so that time
+/// in which this process was stopped, or the machine suspended, is not waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Empty scans after which no process is left. A child that was between `clone` and `exec` when its
 /// worker died carries no mark for a moment, so one empty scan proves nothing.

@@ -13,7 +13,7 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::Mode;
+use super::mode::Mode;
 use crate::postgres::parameters::Parameters;
 use crate::postgres::surroundings::Surroundings;
 
